@@ -1,0 +1,238 @@
+"""Results that are computed once: keyed by content, bounded in bytes, single flight.
+
+Keys are built by :func:`digest` from explicit parts (the digest of a cube, a frozen settings
+object, a name). Arrays are never hashed implicitly: sampling caches return stale results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+
+
+def digest(*parts: Any) -> str:
+    """A 16-character hexadecimal digest of strings, numbers, settings and arrays.
+
+    Dataclasses count by class name and fields, arrays by shape, type and every byte. Raises
+    TypeError for anything whose content is not explicit.
+    """
+    h = hashlib.blake2b(digest_size=8)
+    for item in parts:
+        _feed(h, item)
+    return h.hexdigest()
+
+
+def _feed(h: Any, item: Any) -> None:
+    if isinstance(item, np.ndarray):
+        h.update(f"array{item.shape}{item.dtype.str}".encode())
+        for block in np.array_split(item, max(1, item.nbytes >> 24)) if item.ndim else [item]:
+            h.update(np.ascontiguousarray(block).view(np.uint8).data)
+    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+        h.update(type(item).__name__.encode())
+        for f in dataclasses.fields(item):
+            h.update(f.name.encode())
+            _feed(h, getattr(item, f.name))
+    elif isinstance(item, (list, tuple)):
+        h.update(f"seq{len(item)}".encode())
+        for value in item:
+            _feed(h, value)
+    elif isinstance(item, dict):
+        _feed(h, sorted(item.items()))
+    elif item is None or isinstance(item, (str, bytes, bool, int, float, np.generic)):
+        value = item.item() if isinstance(item, np.generic) else item
+        h.update(f"{type(value).__name__}:{value!r};".encode())
+    else:
+        message = f"cannot digest a {type(item).__name__}: its content is not explicit"
+        raise TypeError(message)
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this software; ``XRF_CACHE`` overrides it."""
+    if "XRF_CACHE" in os.environ:
+        return Path(os.environ["XRF_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "xrfengine"
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Any:
+    """Yield a temporary path beside ``path``; rename it into place when the block succeeds.
+
+    Readers see the old file or the new one, never half of one. The temporary file keeps the
+    suffix, so that writers which look at it behave.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Storable(Protocol):
+    """A result that can be put on disk as plain arrays and read back."""
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]: ...
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Storable: ...
+
+
+@dataclasses.dataclass
+class _Flight:
+    """A computation under way; others who ask for the same key wait on ``landed``."""
+
+    landed: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+
+class ResultCache:
+    """Least-recently-used results, bounded in bytes; optionally also on disk.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Bound of what is held in memory. Results larger than it are returned, not kept.
+    folder : Path or None
+        Where :class:`Storable` results are kept between runs; None keeps nothing.
+    """
+
+    def __init__(self, max_bytes: int = 2 << 30, folder: Path | None = None) -> None:
+        self.max_bytes = max_bytes
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._flights: dict[str, _Flight] = {}
+        self._bytes = 0
+
+    def get(self, key: str, compute: Callable[[], Any], *, stored: type | None = None) -> Any:
+        """Return the result under ``key``, computing it at most once at a time.
+
+        Two callers asking for the same key wait for one computation. If that computation is
+        cancelled or fails, the one who ran it gets the exception; those who waited try
+        themselves, since their own cancel token may still be unset.
+
+        Parameters
+        ----------
+        key : str
+            From :func:`digest`; must cover everything the result depends on.
+        compute : callable
+            Called without arguments, outside any lock.
+        stored : type or None
+            A :class:`Storable` type: look for the result on disk first, and keep it there.
+        """
+        while True:
+            with self._lock:
+                if key in self._items:
+                    self._items.move_to_end(key)
+                    return self._items[key][0]
+                flight = self._flights.get(key)
+                mine = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight()
+            if not mine:
+                flight.landed.wait()
+                continue
+            try:
+                result = self._from_disk(key, stored)
+                if result is None:
+                    result = compute()
+                    self._to_disk(key, result, stored)
+                self._put(key, result)
+                return result
+            finally:
+                with self._lock:
+                    del self._flights[key]
+                flight.landed.set()
+
+    def peek(self, key: str) -> Any | None:
+        """The result if it is in memory, else None; never waits."""
+        with self._lock:
+            item = self._items.get(key)
+            return None if item is None else item[0]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._items.clear()
+            self._bytes = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
+    def _put(self, key: str, result: Any) -> None:
+        size = size_of(result)
+        if size > self.max_bytes:
+            return
+        with self._lock:
+            self._items[key] = (result, size)
+            self._bytes += size
+            while self._bytes > self.max_bytes:
+                _, (_, freed) = self._items.popitem(last=False)
+                self._bytes -= freed
+
+    def _path(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{key}.npz"
+
+    def _from_disk(self, key: str, stored: type | None) -> Any | None:
+        if stored is None or self.folder is None or not self._path(key).exists():
+            return None
+        try:
+            with np.load(self._path(key), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files if name != "meta"}
+                meta = json.loads(str(file["meta"]))
+            return stored.from_arrays(arrays, meta)
+        except (OSError, ValueError, KeyError, TypeError):
+            # A damaged or outdated file is no reason to fail: the result can be computed.
+            self._path(key).unlink(missing_ok=True)
+            return None
+
+    def _to_disk(self, key: str, result: Any, stored: type | None) -> None:
+        if stored is None or self.folder is None:
+            return
+        arrays, meta = result.to_arrays()
+        # A full or read-only disk costs the reopening its speed, not the user the result.
+        with contextlib.suppress(OSError), written_whole(self._path(key)) as temporary:
+            np.savez(temporary, meta=np.asarray(json.dumps(meta)), **arrays)
+
+
+def size_of(result: Any) -> int:
+    """Bytes held by the arrays of a result (nested tuples, lists, dicts, dataclasses)."""
+    if isinstance(result, np.ndarray):
+        return result.nbytes
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        return 64 + sum(size_of(getattr(result, f.name)) for f in dataclasses.fields(result))
+    if isinstance(result, dict):
+        return 64 + sum(size_of(value) for value in result.values())
+    if isinstance(result, (list, tuple)):
+        return 64 + sum(size_of(value) for value in result)
+    return 64
+
+
+__all__ = [
+    "ResultCache",
+    "Storable",
+    "cache_folder",
+    "digest",
+    "size_of",
+    "written_whole",
+]
