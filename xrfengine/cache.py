@@ -13,13 +13,13 @@ import json
 import os
 import tempfile
 import threading
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-
 
 
 def digest(*parts: Any) -> str:
@@ -110,14 +110,22 @@ class ResultCache:
     Parameters
     ----------
     max_bytes : int
-        Bound of what is held in memory. Results larger than it are returned, not kept.
+        Bound of what is held in memory. The newest result is always kept, whatever its size.
     folder : Path or None
         Where :class:`Storable` results are kept between runs; None keeps nothing.
+    max_disk_bytes : int
+        Bound of the folder; the files that were not used for longest go first.
     """
 
-    def __init__(self, max_bytes: int = 2 << 30, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        max_bytes: int = 2 << 30,
+        folder: Path | None = None,
+        max_disk_bytes: int = 8 << 30,
+    ) -> None:
         self.max_bytes = max_bytes
         self.folder = folder
+        self.max_disk_bytes = max_disk_bytes
         self._lock = threading.Lock()
         self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._flights: dict[str, _Flight] = {}
@@ -180,12 +188,10 @@ class ResultCache:
 
     def _put(self, key: str, result: Any) -> None:
         size = size_of(result)
-        if size > self.max_bytes:
-            return
         with self._lock:
             self._items[key] = (result, size)
             self._bytes += size
-            while self._bytes > self.max_bytes:
+            while self._bytes > self.max_bytes and len(self._items) > 1:
                 _, (_, freed) = self._items.popitem(last=False)
                 self._bytes -= freed
 
@@ -200,8 +206,9 @@ class ResultCache:
             with np.load(self._path(key), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files if name != "meta"}
                 meta = json.loads(str(file["meta"]))
+            self._path(key).touch()  # marks it as used, for pruning
             return stored.from_arrays(arrays, meta)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             # A damaged or outdated file is no reason to fail: the result can be computed.
             self._path(key).unlink(missing_ok=True)
             return None
@@ -213,6 +220,18 @@ class ResultCache:
         # A full or read-only disk costs the reopening its speed, not the user the result.
         with contextlib.suppress(OSError), written_whole(self._path(key)) as temporary:
             np.savez(temporary, meta=np.asarray(json.dumps(meta)), **arrays)
+        with contextlib.suppress(OSError):
+            self._prune()
+
+    def _prune(self) -> None:
+        assert self.folder is not None
+        files = sorted(self.folder.glob("*.npz"), key=lambda path: path.stat().st_mtime)
+        total = sum(path.stat().st_size for path in files)
+        for path in files[:-1]:
+            if total <= self.max_disk_bytes:
+                break
+            total -= path.stat().st_size
+            path.unlink(missing_ok=True)
 
 
 def size_of(result: Any) -> int:

@@ -45,5 +45,5 @@ class SettingsError(XRFError):
     """A setting lies outside its range, or two settings contradict each other."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Cancelled(Exception):
     """Raised inside a job, between two chunks, after its cancel token was set."""

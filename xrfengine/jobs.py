@@ -156,7 +156,7 @@ class JobList:
         try:
             job.cancel_token.check()
             result = work(*args, progress=progress, cancel=job.cancel_token, **kwargs)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits on the future
+        except BaseException as error:
             job.ended = time.monotonic()
             job.error = error
             job.state = "cancelled" if isinstance(error, Cancelled) else "failed"

@@ -1,0 +1,491 @@
+"""The engine: one object a process, shared by all users; the only one a dashboard talks to.
+
+It holds the classifier on the best device, every opened cube once, and the results computed so
+far. It is plain Python and thread-safe: sessions call it from worker threads, and pull.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from xrfengine.cache import ResultCache, cache_folder, digest
+from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.errors import XRFError
+from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
+from xrfengine.regions import region_spectrum
+
+if TYPE_CHECKING:
+    from xrfengine.classifier.predict import Classifier
+    from xrfengine.cluster import Clustering, ClusterSettings
+    from xrfengine.cluster.density import ClusterTree
+    from xrfengine.cluster.embedding import Embedding, EmbeddingSettings
+    from xrfengine.cluster.features import FeatureSettings
+
+DEMO_ID = "demo"
+Method = Literal["probability", "roi"]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set that can be opened; ``id`` is what links carry."""
+
+    id: str
+    label: str
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An element in a set of maps.
+
+    Attributes
+    ----------
+    share : float
+        Share of the pixels at or above the threshold, 0…1.
+    strength : float
+        Mean value over these pixels, in the unit of the maps.
+    """
+
+    element: str
+    share: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Identified:
+    """What the classifier says of one element in one spectrum."""
+
+    symbol: str
+    probability: float
+    threshold: float
+    present: bool
+    is_instrument: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterResult:
+    """Clusters with their accumulated spectra, classified.
+
+    Attributes
+    ----------
+    spectra : tuple of Spectrum
+        Sum spectrum of each cluster, in the order of the labels.
+    probabilities : ndarray, float32, shape (cluster, element)
+    elements : tuple of tuple of str
+        For each cluster the elements present, by falling probability, instrument lines left out.
+    """
+
+    clustering: Clustering
+    spectra: tuple[Spectrum, ...]
+    probabilities: np.ndarray
+    elements: tuple[tuple[str, ...], ...]
+
+
+class Engine:
+    """Model, cubes and results of this process.
+
+    Parameters
+    ----------
+    data_folder : Path or None
+        Folder whose readable files are offered; None offers the demo painting.
+    model : Path or None
+        Checkpoint; None takes the shipped one.
+    device : str or None
+        ``"cuda"``, ``"cpu"``; None takes the best there is.
+    cache : Path or None
+        Folder for results kept between runs; None takes the user's cache folder.
+    memory_bytes, cube_bytes : int
+        Bounds of the results and of the cubes held in memory. What is in use stays.
+
+    Raises
+    ------
+    XRFError
+        If ``data_folder`` is no folder. A missing model is reported when it is first needed.
+    """
+
+    def __init__(
+        self,
+        data_folder: Path | None = None,
+        model: Path | None = None,
+        device: str | None = None,
+        cache: Path | None = None,
+        memory_bytes: int = 2 << 30,
+        cube_bytes: int = 8 << 30,
+    ) -> None:
+        self.data_folder = None if data_folder is None else Path(data_folder)
+        if self.data_folder is not None and not self.data_folder.is_dir():
+            raise XRFError(
+                f"{self.data_folder} is no folder",
+                "Set XRF_DATA to a folder that holds XRF scans, or leave it out for the demo.",
+            )
+        self._model_path = model
+        self._device = device
+        self._classifier: Classifier | None = None
+        self._classifier_lock = threading.Lock()
+        folder = cache_folder() if cache is None else Path(cache)
+        self._results = ResultCache(memory_bytes, folder / "results")
+        self._cubes = ResultCache(cube_bytes)
+        self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="xrf-job")
+        self.jobs = JobList(self._executor)
+
+    def close(self) -> None:
+        """Cancel what runs and let go of threads. The engine cannot be used afterwards."""
+        for job in self.jobs.active():
+            job.cancel()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    # ---- the model
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier, loaded at first use."""
+        with self._classifier_lock:
+            if self._classifier is None:
+                from xrfengine.classifier.predict import Classifier
+
+                self._classifier = Classifier.load(self._model_path, device=self._device)
+            return self._classifier
+
+    @property
+    def device_name(self) -> str:
+        """The device in words, such as ``"CPU, 2 threads"`` or the name of the GPU."""
+        import torch
+
+        if self.classifier.device.type == "cuda":
+            return torch.cuda.get_device_name(self.classifier.device)
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+    # ---- data sets
+
+    def datasets(self) -> tuple[DatasetInfo, ...]:
+        """What can be opened: the files of the folder, or the demo."""
+        if self.data_folder is None:
+            return (DatasetInfo(DEMO_ID, "Demo: portrait, painted over", None),)
+        from xrfengine.readers import datasets
+
+        return tuple(
+            DatasetInfo(path.relative_to(self.data_folder).as_posix(), path.name, path)
+            for path in datasets(self.data_folder)
+        )
+
+    def _path(self, dataset_id: str, progress: Progress, cancel: CancelToken) -> Path:
+        # Only what is listed can be opened: an id arrives from the address bar.
+        for info in self.datasets():
+            if info.id == dataset_id:
+                if info.path is not None:
+                    return info.path
+                from xrfengine.phantom import demo_file
+
+                return demo_file(progress=progress, cancel=cancel)
+        raise XRFError(
+            f"there is no data set {dataset_id!r} here",
+            "Choose one from the list; it may have been moved or renamed.",
+        )
+
+    def cube(
+        self,
+        dataset_id: str,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> Cube:
+        """The cube of a data set, opened once for all users; a single spectrum is a 1×1 cube.
+
+        Raises
+        ------
+        XRFError
+            If the data set is unknown, or its file cannot be read.
+        """
+        path = self._path(dataset_id, progress, cancel)
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise XRFError(
+                f"{path.name} cannot be opened ({error.strerror})", "Choose another data set."
+            ) from None
+        key = digest("cube", str(path), facts.st_mtime_ns, facts.st_size)
+        return self._cubes.get(key, lambda: self._open(path))
+
+    def _open(self, path: Path) -> Cube:
+        from xrfengine.readers import read
+
+        data = read(path)
+        if isinstance(data, Spectrum):
+            return Cube(
+                data.counts[None, None, :],
+                data.calibration,
+                data.name,
+                str(path),
+                data.instrument,
+            )
+        return data
+
+    def picture(self, dataset_id: str) -> np.ndarray | None:
+        """The colour picture stored with a data set, uint8 (y, x, 3), or None."""
+        from xrfengine.phantom import read_picture
+
+        path = self._path(dataset_id, no_progress, NEVER)
+        return read_picture(path) if path.suffix in (".h5", ".hdf5") else None
+
+    # ---- spectra
+
+    def region_spectrum(self, cube: Cube, mask: np.ndarray, name: str = "selection") -> Spectrum:
+        """Sum spectrum of the masked pixels; ``mask`` is bool (y, x)."""
+        return region_spectrum(cube, mask, name)
+
+    def identify(self, spectrum: Spectrum) -> tuple[Identified, ...]:
+        """Every modelled element of one spectrum, by falling probability."""
+        counts = np.asarray(spectrum.counts)[None, :]
+        return self._identified(self.classifier.probabilities(counts, spectrum.calibration)[0])
+
+    def _identified(self, probabilities: np.ndarray) -> tuple[Identified, ...]:
+        from xrfengine.lines import INSTRUMENT_ELEMENTS
+
+        classifier = self.classifier
+        rows = zip(classifier.elements, probabilities, classifier.thresholds, strict=True)
+        found = [
+            Identified(
+                symbol=symbol,
+                probability=float(probability),
+                threshold=float(threshold),
+                present=bool(probability >= threshold),
+                is_instrument=symbol in INSTRUMENT_ELEMENTS,
+            )
+            for symbol, probability, threshold in rows
+        ]
+        return tuple(sorted(found, key=lambda item: -item.probability))
+
+    # ---- maps
+
+    def maps(
+        self,
+        cube: Cube,
+        method: Method = "probability",
+        region_px: int = 1,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> ElementMaps:
+        """Maps of all elements, averaged over ``region_px``×``region_px`` pixels; cached.
+
+        ``"probability"``: the classifier's; ``"roi"``: net counts in a window around the main
+        line.
+        """
+        return self._results.get(
+            self._maps_key(cube, method, region_px),
+            lambda: self._compute_maps(cube, method, region_px, progress, cancel),
+            stored=ElementMaps,
+        )
+
+    def maps_at_hand(self, cube: Cube, method: Method, region_px: int) -> ElementMaps | None:
+        """The maps if they are in memory; never computes, never waits."""
+        return self._results.peek(self._maps_key(cube, method, region_px))
+
+    def _maps_key(self, cube: Cube, method: Method, region_px: int) -> str:
+        model = self.classifier.digest if method == "probability" else ""
+        return digest("maps", cube.digest, method, region_px, model)
+
+    def _compute_maps(
+        self, cube: Cube, method: Method, region_px: int, progress: Progress, cancel: CancelToken
+    ) -> ElementMaps:
+        if method == "roi":
+            from xrfengine.maps.roi import roi_maps
+
+            return roi_maps(
+                cube,
+                elements=self.classifier.elements,
+                region_px=region_px,
+                progress=progress,
+                cancel=cancel,
+            )
+        from xrfengine.classifier.predict import probability_maps
+
+        return probability_maps(cube, self.classifier, region_px, progress=progress, cancel=cancel)
+
+    def found(
+        self, maps: ElementMaps, thresholds: dict[str, float] | None = None
+    ) -> tuple[Found, ...]:
+        """Elements at or above their threshold anywhere, by falling share of the area.
+
+        Parameters
+        ----------
+        thresholds : dict or None
+            Threshold by symbol in the unit of the maps; missing ones take the classifier's (for
+            probabilities) or three standard deviations of the map's noise floor (for counts).
+        """
+        given = thresholds or {}
+        defaults = self.default_thresholds(maps)
+        result = []
+        for element, values in zip(maps.elements, maps.values, strict=True):
+            above = values >= given.get(element, defaults[element])
+            share = float(above.mean())
+            if share > 0:
+                result.append(Found(element, share, float(values[above].mean())))
+        return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))
+
+    def default_thresholds(self, maps: ElementMaps) -> dict[str, float]:
+        """Where each map's threshold starts, by symbol, in the unit of the maps.
+
+        Probabilities: the classifier's own. Counts: three standard deviations above zero, the
+        deviation estimated from the negative net counts, which only noise makes.
+        """
+        if maps.kind == "probability":
+            known = dict(zip(self.classifier.elements, self.classifier.thresholds, strict=True))
+            return {element: float(known[element]) for element in maps.elements}
+        result = {}
+        for element, values in zip(maps.elements, maps.values, strict=True):
+            below = values[values < 0]
+            noise = float(np.sqrt(np.mean(below.astype(np.float64) ** 2))) if below.size else 0.0
+            result[element] = max(3.0 * noise, 1.0)
+        return result
+
+    # ---- clusters
+
+    def embedding(
+        self,
+        cube: Cube,
+        features: FeatureSettings,
+        settings: EmbeddingSettings,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> Embedding:
+        """Coordinates of every pixel; cached in memory and on disk."""
+        from xrfengine.cluster.embedding import Embedding, embed
+
+        def compute() -> Embedding:
+            values = self._features(cube, features, part(progress, 0.0, 0.1), cancel)
+            return embed(values, settings, progress=part(progress, 0.1, 1.0), cancel=cancel)
+
+        return self._results.get(
+            digest("embedding", cube.digest, features, settings), compute, stored=Embedding
+        )
+
+    def _features(
+        self, cube: Cube, settings: FeatureSettings, progress: Progress, cancel: CancelToken
+    ) -> np.ndarray:
+        from xrfengine.cluster.features import spectra_features
+
+        return self._results.get(
+            digest("features", cube.digest, settings),
+            lambda: spectra_features(cube, settings, progress=progress, cancel=cancel),
+        )
+
+    def tree(
+        self,
+        cube: Cube,
+        settings: ClusterSettings,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> ClusterTree:
+        """The slow half of the clustering; independent of ``min_cluster_size``. Cached."""
+        from xrfengine.cluster.density import ClusterTree, build_tree
+
+        def compute() -> ClusterTree:
+            embedding = self.embedding(
+                cube,
+                settings.features,
+                settings.embedding,
+                progress=part(progress, 0.0, 0.8),
+                cancel=cancel,
+            )
+            return build_tree(
+                embedding.coordinates,
+                settings.min_samples,
+                progress=part(progress, 0.8, 1.0),
+                cancel=cancel,
+            )
+
+        key = digest(
+            "tree", cube.digest, settings.features, settings.embedding, settings.min_samples
+        )
+        return self._results.get(key, compute, stored=ClusterTree)
+
+    def clusters(
+        self,
+        cube: Cube,
+        settings: ClusterSettings,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> ClusterResult:
+        """Clusters, their accumulated spectra and the elements in each. Cached."""
+        from xrfengine.cluster import cluster_spectra
+
+        def compute() -> ClusterResult:
+            clustering = self._clustering(cube, settings, part(progress, 0.0, 0.9), cancel)
+            cancel.check()
+            spectra = cluster_spectra(cube, clustering.labels)
+            probabilities, elements = self._classify(spectra, cube)
+            progress(1.0, "Clusters ready")
+            return ClusterResult(clustering, spectra, probabilities, elements)
+
+        key = digest("clusters", cube.digest, settings, self.classifier.digest)
+        return self._results.get(key, compute)
+
+    def _clustering(
+        self, cube: Cube, settings: ClusterSettings, progress: Progress, cancel: CancelToken
+    ) -> Clustering:
+        from xrfengine.cluster import Clustering
+        from xrfengine.cluster.density import cut
+        from xrfengine.cluster.som import train_som
+
+        if settings.method == "som":
+
+            def compute() -> Clustering:
+                values = self._features(cube, settings.features, part(progress, 0, 0.3), cancel)
+                labels, _ = train_som(
+                    values, settings.som, progress=part(progress, 0.3, 1.0), cancel=cancel
+                )
+                return Clustering.of_labels(labels.reshape(cube.shape[:2]), "som")
+
+            key = digest("som", cube.digest, settings.features, settings.som)
+            return self._results.get(key, compute, stored=Clustering)
+        tree = self.tree(cube, settings, progress=progress, cancel=cancel)
+        labels = cut(tree, settings.smallest_cluster(cube.n_pixels))
+        return Clustering.of_labels(labels.reshape(cube.shape[:2]), "umap-hdbscan")
+
+    def _classify(
+        self, spectra: tuple[Spectrum, ...], cube: Cube
+    ) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
+        if not spectra:
+            return np.zeros((0, len(self.classifier.elements)), np.float32), ()
+        counts = np.stack([spectrum.counts for spectrum in spectra])
+        probabilities = self.classifier.probabilities(counts, cube.calibration)
+        elements = tuple(
+            tuple(i.symbol for i in self._identified(row) if i.present and not i.is_instrument)
+            for row in probabilities
+        )
+        return probabilities, elements
+
+    def cluster_maps(self, result: ClusterResult, cube: Cube) -> ElementMaps:
+        """The clusters' probabilities painted back over their pixels; 0 where unassigned."""
+        padded = np.vstack([result.probabilities, np.zeros_like(result.probabilities[:1])])
+        if not len(result.probabilities):
+            padded = np.zeros((1, len(self.classifier.elements)), np.float32)
+        values = np.moveaxis(padded[result.clustering.labels], -1, 0)
+        return ElementMaps(
+            self.classifier.elements,
+            np.ascontiguousarray(values, dtype=np.float32),
+            "probability",
+            source=cube.digest,
+            model=self.classifier.digest,
+        )
+
+    # ---- starting
+
+    def warm_up(self) -> dict[str, Any]:
+        """Load the model and what takes long to import; for a background thread at start."""
+        from xrfengine.cluster.embedding import warm_up
+
+        facts = {"model": self.classifier.digest, "device": self.device_name}
+        warm_up()
+        return facts
