@@ -1,0 +1,1 @@
+"""One image for each element: region sums, ROI windows."""
