@@ -1,0 +1,387 @@
+"""The one path from counts to what a network reads, shared by training and inference.
+
+Two modes:
+
+``counts``
+    The default. Spectra are rebinned onto a grid whose bins follow the resolution of a silicon
+    detector, which conserves counts, so that the network still sees how many photons speak for a
+    peak. Features: logarithm of the counts, square root of the share of the total, and how much
+    of each bin the file covers.
+``thesis``
+    What the thesis does with measured spectra (its section 2.4): crop, zero the margins, pad,
+    extrapolate both ends or not, interpolate to 4096 points, scale to a maximum of 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from xrfengine.cube import Calibration
+from xrfengine.errors import SettingsError
+
+_BLOCK_ELEMENTS = 1 << 18
+"""Elements of the running sum held at a time (2 MB): it must stay in the processor's cache."""
+
+_FIT_POINTS = 100
+"""Non-zero points to which the thesis fits the exponential at each end."""
+
+
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """How counts become features. Travels inside every checkpoint.
+
+    Attributes
+    ----------
+    mode : {"counts", "thesis"}
+    n_bins : int
+        Length of what the network reads.
+    low_kev, high_kev : float
+        Energy range of the grid in keV.
+    noise_kev2, fano_kev : float
+        Mode ``counts``: bins are a constant share of
+        FWHM = sqrt(noise_kev2 + fano_kev · E) wide, with E in keV (FIELD: a silicon detector).
+    extrapolate : bool
+        Mode ``thesis``: fill both ends with a·exp(b·x) fitted to the nearest 100 points.
+    margin_kev : float
+        Mode ``thesis``: what is zeroed at both ends of the file's range.
+    smooth_window, smooth_order : int
+        Savitzky–Golay filter over the file's channels; window 0 leaves them as they are.
+    drop_channels : int
+        Channels at both ends of the file that count as not measured.
+    """
+
+    mode: Literal["counts", "thesis"] = "counts"
+    n_bins: int = 1024
+    low_kev: float = 0.7
+    high_kev: float = 41.0
+    noise_kev2: float = 0.0036
+    fano_kev: float = 0.0025
+    extrapolate: bool = True
+    margin_kev: float = 1.0
+    smooth_window: int = 0
+    smooth_order: int = 3
+    drop_channels: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("counts", "thesis"):
+            raise SettingsError(f"there is no preprocessing {self.mode!r}", "Use counts or thesis.")
+        if self.n_bins < 2:
+            raise SettingsError(f"{self.n_bins} bins are too few", "Use at least 2.")
+        if not self.low_kev < self.high_kev:
+            raise SettingsError(
+                f"the energy range {self.low_kev:g}…{self.high_kev:g} keV is empty",
+                "The lower end must be below the upper.",
+            )
+        if self.noise_kev2 <= 0 or self.fano_kev <= 0 or self.margin_kev < 0:
+            raise SettingsError("widths must be positive", "Check noise, Fano and margin.")
+        if self.drop_channels < 0:
+            raise SettingsError(f"cannot drop {self.drop_channels} channels", "Use 0 or more.")
+        window, order = self.smooth_window, self.smooth_order
+        if window and (window % 2 == 0 or window <= order or order < 0):
+            raise SettingsError(
+                f"a Savitzky–Golay filter of window {window} and order {order} is impossible",
+                "Use an odd window larger than the order, or 0 for none.",
+            )
+
+    @classmethod
+    def thesis(cls, extrapolate: bool = True) -> PreprocessSettings:
+        """The thesis's own: 4096 points over 0…30 keV."""
+        return cls("thesis", n_bins=4096, low_kev=0.0, high_kev=30.0, extrapolate=extrapolate)
+
+    @property
+    def n_features(self) -> int:
+        """Rows of the tensor handed to the network."""
+        return 3 if self.mode == "counts" else 1
+
+    def edges_kev(self) -> np.ndarray:
+        """Limits of the bins in keV, shape (n_bins + 1,), rising."""
+        if self.mode == "thesis":
+            step = (self.high_kev - self.low_kev) / (self.n_bins - 1)
+            return self.low_kev + step * (np.arange(self.n_bins + 1) - 0.5)
+        # ∫ dE / FWHM(E) ∝ FWHM(E), hence bins even in FWHM are a constant share of it wide.
+        low, high = (
+            np.sqrt(self.noise_kev2 + self.fano_kev * max(e, 0.0))
+            for e in (self.low_kev, self.high_kev)
+        )
+        fwhm = np.linspace(low, high, self.n_bins + 1)
+        return (fwhm**2 - self.noise_kev2) / self.fano_kev
+
+    def centres_kev(self) -> np.ndarray:
+        """Middles of the bins in keV, shape (n_bins,)."""
+        edges = self.edges_kev()
+        return 0.5 * (edges[1:] + edges[:-1])
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PreprocessSettings:
+        known = {f.name for f in dataclasses.fields(cls)}
+        if not set(values) <= known:
+            raise SettingsError(f"unknown preprocessing settings {sorted(set(values) - known)}")
+        return cls(**values)
+
+
+class Preprocessor:
+    """Turns counts of one kind of file into network input.
+
+    Parameters
+    ----------
+    settings : PreprocessSettings
+    calibration : Calibration
+        Energy of the channels.
+    n_channels : int
+
+    Notes
+    -----
+    Holds tables only; safe to share between threads. Build it with :func:`preprocessor`, which
+    keeps the latest ones.
+    """
+
+    def __init__(
+        self, settings: PreprocessSettings, calibration: Calibration, n_channels: int
+    ) -> None:
+        if n_channels < 2 * settings.drop_channels + max(2, settings.smooth_window):
+            raise SettingsError(
+                f"spectra of {n_channels} channels are too short for dropping "
+                f"{settings.drop_channels} at both ends and a filter of {settings.smooth_window}",
+                "Drop fewer channels or use a shorter filter.",
+            )
+        self.settings = settings
+        self.calibration = calibration
+        self.n_channels = n_channels
+        first, last = settings.drop_channels, n_channels - settings.drop_channels
+        self._kept = slice(first, last)
+        self._edges = calibration.at(np.arange(first, last + 1) - 0.5)
+        self._centres = calibration.at(np.arange(first, last, dtype=np.float64))
+        if settings.mode == "counts":
+            self._plan_bins()
+
+    def __call__(self, counts: np.ndarray) -> torch.Tensor:
+        """Features of spectra.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n, channel), ≥ 0
+            Any integer or float type. Not modified.
+
+        Returns
+        -------
+        Tensor, float32, shape (n, feature, bin)
+            Mode ``counts``: log1p(counts)/4, 8·sqrt(counts/total), covered share of each bin
+            (0…1). Mode ``thesis``: one feature, 0…1.
+        """
+        if self.settings.mode == "thesis":
+            return torch.from_numpy(self._thesis(self._channels(counts)))
+        return self.features(self.rebinned(counts))
+
+    def rebinned(self, counts: np.ndarray) -> np.ndarray:
+        """Counts on the grid, float32, shape (n, bin).
+
+        The sum over bins equals the sum over channels inside the grid's range; channels that a
+        limit of the grid or of a bin cuts are shared by width.
+        """
+        counts = self._checked(counts)
+        out = np.empty((len(counts), self.settings.n_bins), dtype=np.float32)
+        rows = max(1, _BLOCK_ELEMENTS // (self.n_channels + 1))
+        running = np.zeros((rows, self._used.stop - self._used.start + 1))
+        plain = self.settings.smooth_window == 0
+        for start in range(0, len(counts), rows):
+            block = counts[start : start + rows]
+            block = block if plain else self._smoothed(block)
+            n = len(block)
+            np.cumsum(block[:, self._used], axis=1, dtype=np.float64, out=running[:n, 1:])
+            at_edge = running[:n].take(self._left, axis=1)
+            step = running[:n].take(self._right, axis=1)
+            step -= at_edge
+            step *= self._fraction
+            at_edge += step
+            np.subtract(at_edge[:, 1:], at_edge[:, :-1], out=out[start : start + n])
+        # Differences of a running sum may fall below zero by its last digit.
+        return np.maximum(out, 0.0, out=out)
+
+    def features(self, rebinned: np.ndarray) -> torch.Tensor:
+        """Features of counts on the grid; float32, shape (n, 3, bin)."""
+        binned = torch.from_numpy(rebinned)
+        out = torch.empty(len(binned), 3, binned.shape[1])
+        torch.log1p(binned, out=out[:, 0])
+        out[:, 0] *= LOG_SCALE
+        total = binned.sum(dim=1, keepdim=True, dtype=torch.float64).clamp_(min=1.0)
+        torch.mul(binned, (SHARE_SCALE**2 / total).float(), out=out[:, 1])
+        out[:, 1].sqrt_()
+        out[:, 2] = self._covered
+        return out
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Share of each bin inside the file's energy range, float32, shape (bin,), 0…1."""
+        return self._covered.numpy().copy()
+
+    def _plan_bins(self) -> None:
+        """Where the grid's limits fall among the channels: done once for all spectra."""
+        grid = self.settings.edges_kev()
+        low, high = self._edges[0], self._edges[-1]
+        width = np.diff(grid)
+        inside = np.clip(grid[1:], low, high) - np.clip(grid[:-1], low, high)
+        self._covered = torch.from_numpy((inside / width).astype(np.float32))
+        # Position of each limit in units of channels, within the channels that matter at all.
+        position = np.interp(grid, self._edges, np.arange(self._edges.size, dtype=np.float64))
+        first = int(position[0])
+        stop = min(int(np.ceil(position[-1])), self._edges.size - 1)
+        stop = max(stop, first + 1)
+        if first >= self._edges.size - 1:
+            first, stop = self._edges.size - 2, self._edges.size - 1
+        self._used = slice(first + self._kept.start, stop + self._kept.start)
+        position = np.clip(position - first, 0.0, stop - first)
+        self._left = position.astype(np.intp)
+        self._right = np.minimum(self._left + 1, stop - first)
+        self._fraction = position - self._left
+
+    def _checked(self, counts: np.ndarray) -> np.ndarray:
+        counts = np.asarray(counts)
+        if counts.ndim != 2 or counts.shape[1] != self.n_channels:
+            raise SettingsError(
+                f"expected spectra of shape (n, {self.n_channels}), got {counts.shape}"
+            )
+        return counts
+
+    def _smoothed(self, counts: np.ndarray) -> np.ndarray:
+        from scipy.signal import savgol_filter
+
+        smooth = savgol_filter(
+            counts.astype(np.float64), self.settings.smooth_window, self.settings.smooth_order
+        )
+        # The filter undershoots beside peaks; counts below zero mean nothing to either mode.
+        return np.maximum(smooth, 0.0)
+
+    def _channels(self, counts: np.ndarray) -> np.ndarray:
+        """Kept channels, smoothed if asked for; float64, shape (n, kept channel)."""
+        counts = self._checked(counts)
+        if self.settings.smooth_window:
+            counts = self._smoothed(counts)
+        return counts[:, self._kept].astype(np.float64)
+
+    @cached_property
+    def _thesis_tables(self) -> tuple[np.ndarray, slice, np.ndarray]:
+        """Regular energies, the channels that stay, and the padded energies of METHOD 2.4."""
+        s = self.settings
+        grid = np.linspace(s.low_kev, s.high_kev, s.n_bins)
+        inside = np.flatnonzero((self._centres >= s.low_kev) & (self._centres <= s.high_kev))
+        if inside.size == 0:
+            raise SettingsError(
+                f"no channel lies within {s.low_kev:g}…{s.high_kev:g} keV",
+                "Check the energy calibration.",
+            )
+        low = self._centres[inside[0]] + s.margin_kev
+        high = self._centres[inside[-1]] - s.margin_kev
+        stay = inside[(self._centres[inside] >= low) & (self._centres[inside] <= high)]
+        if stay.size < 2:
+            raise SettingsError(
+                f"the spectrum reaches only from {self._centres[inside[0]]:g} to "
+                f"{self._centres[inside[-1]]:g} keV: nothing is left between its margins",
+                "Check the energy calibration, or use the preset compact.",
+            )
+        kept = slice(int(stay[0]), int(stay[-1]) + 1)
+        return grid, kept, self._centres[kept]
+
+    def _thesis(self, counts: np.ndarray) -> np.ndarray:
+        grid, kept, energy = self._thesis_tables
+        values = counts[:, kept]
+        if self.settings.extrapolate:
+            curves = [_exponential_end(energy, values, end) for end in ("low", "high")]
+        # Linear interpolation between neighbouring channels; zero outside the unmasked range.
+        position = np.interp(grid, energy, np.arange(energy.size, dtype=np.float64))
+        left = np.minimum(position.astype(np.intp), energy.size - 2)
+        share = position - left
+        out = values[:, left] * (1.0 - share) + values[:, left + 1] * share
+        out[:, (grid < energy[0]) | (grid > energy[-1])] = 0.0
+        if self.settings.extrapolate:
+            ceiling = values.max(axis=1, keepdims=True)
+            for end, (log_a, b, limit) in zip(("low", "high"), curves, strict=True):
+                beyond = grid < energy[0] if end == "low" else grid > energy[-1]
+                x = grid[beyond]
+                # Zero channels next to the margin count as unmeasured: the curve starts at the
+                # outermost non-zero point, as the fit does.
+                fill = np.exp(np.minimum(log_a[:, None] + b[:, None] * x, 80.0))
+                # A rising curve through noise must not dwarf the spectrum it continues.
+                out[:, beyond] = np.minimum(fill, ceiling)
+                inner = _between(grid, energy, limit, end)
+                if inner is not None:
+                    columns, use = inner
+                    curve = np.exp(
+                        np.minimum(log_a[:, None] + b[:, None] * grid[columns], 80.0)
+                    )
+                    part = out[:, columns]
+                    out[:, columns] = np.where(use, np.minimum(curve, ceiling), part)
+        peak = out.max(axis=1, keepdims=True)
+        out /= np.where(peak > 0, peak, 1.0)
+        return out.astype(np.float32)[:, None, :]
+
+
+LOG_SCALE = 0.25
+"""log1p(counts) · LOG_SCALE stays within 0…4 up to 10⁷ counts a bin."""
+
+SHARE_SCALE = 8.0
+"""sqrt(share of the total) · SHARE_SCALE is about 0.25 for a flat spectrum of 1024 bins."""
+
+
+def _between(
+    grid: np.ndarray, energy: np.ndarray, limit: np.ndarray, end: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Grid points between the margin and each spectrum's outermost non-zero point."""
+    inside = (grid >= energy[0]) & (grid <= energy[-1])
+    reach = grid < limit.max() if end == "low" else grid > limit.min()
+    columns = np.flatnonzero(inside & reach)
+    if columns.size == 0:
+        return None
+    x = grid[columns]
+    use = x < limit[:, None] if end == "low" else x > limit[:, None]
+    return columns, use
+
+
+def _exponential_end(
+    energy: np.ndarray, values: np.ndarray, end: Literal["low", "high"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a·exp(b·x) to the 100 non-zero points nearest one end, for all spectra at once.
+
+    A straight line through the logarithms weighted by the squared values, which is least squares
+    of the curve itself to first order. Returns ln a, b and the energy of the outermost point,
+    each of shape (n,); spectra with fewer than two non-zero points get a curve of zero.
+    """
+    order = slice(None) if end == "low" else slice(None, None, -1)
+    y = values[:, order]
+    x = energy[order]
+    positive = y > 0
+    rank = np.cumsum(positive, axis=1)
+    reach = min(y.shape[1], int((rank < _FIT_POINTS).sum(axis=1).max()) + 1)
+    y, x = y[:, :reach], x[:reach]
+    use = positive[:, :reach] & (rank[:, :reach] <= _FIT_POINTS)
+    weight = np.where(use, y, 0.0) ** 2
+    log_y = np.log(np.where(use, y, 1.0))
+    total = weight.sum(axis=1)
+    safe = np.where(total > 0, total, 1.0)
+    mean_x = (weight @ x) / safe
+    mean_y = (weight * log_y).sum(axis=1) / safe
+    dx = x[None, :] - mean_x[:, None]
+    spread = (weight * dx * dx).sum(axis=1)
+    slope = (weight * dx * (log_y - mean_y[:, None])).sum(axis=1)
+    fits = (use.sum(axis=1) >= 2) & (spread > 0)
+    b = np.where(fits, slope / np.where(spread > 0, spread, 1.0), 0.0)
+    log_a = np.where(fits, mean_y - b * mean_x, -np.inf)
+    first = np.argmax(use, axis=1)
+    outermost = np.where(use.any(axis=1), x[first], energy[0] if end == "low" else energy[-1])
+    return log_a, b, outermost
+
+
+@lru_cache(maxsize=64)
+def preprocessor(
+    settings: PreprocessSettings, calibration: Calibration, n_channels: int
+) -> Preprocessor:
+    """The :class:`Preprocessor` of these settings; built once, kept."""
+    return Preprocessor(settings, calibration, n_channels)
