@@ -203,7 +203,7 @@ class ResultCache:
         if stored is None or self.folder is None or not self._path(key).exists():
             return None
         try:
-            with np.load(self._path(key), allow_pickle=False) as file:
+            with self._path(key).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files if name != "meta"}
                 meta = json.loads(str(file["meta"]))
             self._path(key).touch()  # marks it as used, for pruning

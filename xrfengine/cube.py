@@ -87,18 +87,17 @@ class Calibration:
                 "Energies must rise from channel to channel: sort or correct them.",
             )
         channel = np.arange(energy.size, dtype=np.float64)
-        gain = (energy[-1] - energy[0]) / (energy.size - 1)
-        quadratic, offset = 0.0, energy[0]
-        if np.abs(offset + gain * channel - energy).max() > 0.01 * gain and energy.size > 2:
+        step = (energy[-1] - energy[0]) / (energy.size - 1)
+        quadratic, gain, offset = 0.0, step, energy[0]
+        if np.abs(offset + gain * channel - energy).max() > 0.01 * step and energy.size > 2:
             quadratic, gain, offset = np.polyfit(channel, energy, 2)
-        result = cls(float(offset), float(gain), float(quadratic))
-        worst = np.abs(result.energy_kev(energy.size) - energy).max()
-        if worst > 0.5 * gain:
+        worst = np.abs(offset + (gain + quadratic * channel) * channel - energy).max()
+        if worst > 0.5 * step or gain <= 0:
             raise CalibrationError(
                 f"{what} is not evenly spaced: it departs from a smooth line by {worst:g} keV",
                 "Rebin the spectra to even channels first.",
             )
-        return result
+        return cls(float(offset), float(gain), float(quadratic))
 
     def energy_kev(self, n_channels: int) -> np.ndarray:
         """Channel centres in keV, shape (n_channels,)."""

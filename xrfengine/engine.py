@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from xrfengine import findings
 from xrfengine.cache import ResultCache, cache_folder, digest
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
+from xrfengine.findings import ClusterResult, Found, Identified
 from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
 from xrfengine.regions import region_spectrum
 
@@ -38,53 +40,6 @@ class DatasetInfo:
     id: str
     label: str
     path: Path | None
-
-
-@dataclass(frozen=True)
-class Found:
-    """An element in a set of maps.
-
-    Attributes
-    ----------
-    share : float
-        Share of the pixels at or above the threshold, 0…1.
-    strength : float
-        Mean value over these pixels, in the unit of the maps.
-    """
-
-    element: str
-    share: float
-    strength: float
-
-
-@dataclass(frozen=True)
-class Identified:
-    """What the classifier says of one element in one spectrum."""
-
-    symbol: str
-    probability: float
-    threshold: float
-    present: bool
-    is_instrument: bool
-
-
-@dataclass(frozen=True, eq=False)
-class ClusterResult:
-    """Clusters with their accumulated spectra, classified.
-
-    Attributes
-    ----------
-    spectra : tuple of Spectrum
-        Sum spectrum of each cluster, in the order of the labels.
-    probabilities : ndarray, float32, shape (cluster, element)
-    elements : tuple of tuple of str
-        For each cluster the elements present, by falling probability, instrument lines left out.
-    """
-
-    clustering: Clustering
-    spectra: tuple[Spectrum, ...]
-    probabilities: np.ndarray
-    elements: tuple[tuple[str, ...], ...]
 
 
 class Engine:
@@ -243,24 +198,8 @@ class Engine:
     def identify(self, spectrum: Spectrum) -> tuple[Identified, ...]:
         """Every modelled element of one spectrum, by falling probability."""
         counts = np.asarray(spectrum.counts)[None, :]
-        return self._identified(self.classifier.probabilities(counts, spectrum.calibration)[0])
-
-    def _identified(self, probabilities: np.ndarray) -> tuple[Identified, ...]:
-        from xrfengine.lines import INSTRUMENT_ELEMENTS
-
-        classifier = self.classifier
-        rows = zip(classifier.elements, probabilities, classifier.thresholds, strict=True)
-        found = [
-            Identified(
-                symbol=symbol,
-                probability=float(probability),
-                threshold=float(threshold),
-                present=bool(probability >= threshold),
-                is_instrument=symbol in INSTRUMENT_ELEMENTS,
-            )
-            for symbol, probability, threshold in rows
-        ]
-        return tuple(sorted(found, key=lambda item: -item.probability))
+        probabilities = self.classifier.probabilities(counts, spectrum.calibration)[0]
+        return findings.identified(self.classifier, probabilities)
 
     # ---- maps
 
@@ -314,37 +253,17 @@ class Engine:
     ) -> tuple[Found, ...]:
         """Elements at or above their threshold anywhere, by falling share of the area.
 
-        Parameters
-        ----------
-        thresholds : dict or None
-            Threshold by symbol in the unit of the maps; missing ones take the classifier's (for
-            probabilities) or three standard deviations of the map's noise floor (for counts).
+        ``thresholds`` by symbol override the defaults of :meth:`default_thresholds`.
         """
-        given = thresholds or {}
-        defaults = self.default_thresholds(maps)
-        result = []
-        for element, values in zip(maps.elements, maps.values, strict=True):
-            above = values >= given.get(element, defaults[element])
-            share = float(above.mean())
-            if share > 0:
-                result.append(Found(element, share, float(values[above].mean())))
-        return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))
+        return findings.found(maps, {**self.default_thresholds(maps), **(thresholds or {})})
 
     def default_thresholds(self, maps: ElementMaps) -> dict[str, float]:
-        """Where each map's threshold starts, by symbol, in the unit of the maps.
-
-        Probabilities: the classifier's own. Counts: three standard deviations above zero, the
-        deviation estimated from the negative net counts, which only noise makes.
-        """
+        """Where each map's threshold starts, by symbol, in the unit of the maps."""
         if maps.kind == "probability":
-            known = dict(zip(self.classifier.elements, self.classifier.thresholds, strict=True))
-            return {element: float(known[element]) for element in maps.elements}
-        result = {}
-        for element, values in zip(maps.elements, maps.values, strict=True):
-            below = values[values < 0]
-            noise = float(np.sqrt(np.mean(below.astype(np.float64) ** 2))) if below.size else 0.0
-            result[element] = max(3.0 * noise, 1.0)
-        return result
+            model = self.classifier
+            known = dict(zip(model.elements, model.thresholds.tolist(), strict=True))
+            return {element: known[element] for element in maps.elements}
+        return findings.noise_thresholds(maps)
 
     # ---- clusters
 
@@ -424,9 +343,8 @@ class Engine:
             clustering = self._clustering(cube, settings, part(progress, 0.0, 0.9), cancel)
             cancel.check()
             spectra = cluster_spectra(cube, clustering.labels)
-            probabilities, elements = self._classify(spectra, cube)
             progress(1.0, "Clusters ready")
-            return ClusterResult(clustering, spectra, probabilities, elements)
+            return findings.classified_clusters(self.classifier, clustering, spectra)
 
         key = digest("clusters", cube.digest, settings, self.classifier.digest)
         return self._results.get(key, compute)
@@ -453,32 +371,9 @@ class Engine:
         labels = cut(tree, settings.smallest_cluster(cube.n_pixels))
         return Clustering.of_labels(labels.reshape(cube.shape[:2]), "umap-hdbscan")
 
-    def _classify(
-        self, spectra: tuple[Spectrum, ...], cube: Cube
-    ) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
-        if not spectra:
-            return np.zeros((0, len(self.classifier.elements)), np.float32), ()
-        counts = np.stack([spectrum.counts for spectrum in spectra])
-        probabilities = self.classifier.probabilities(counts, cube.calibration)
-        elements = tuple(
-            tuple(i.symbol for i in self._identified(row) if i.present and not i.is_instrument)
-            for row in probabilities
-        )
-        return probabilities, elements
-
     def cluster_maps(self, result: ClusterResult, cube: Cube) -> ElementMaps:
         """The clusters' probabilities painted back over their pixels; 0 where unassigned."""
-        padded = np.vstack([result.probabilities, np.zeros_like(result.probabilities[:1])])
-        if not len(result.probabilities):
-            padded = np.zeros((1, len(self.classifier.elements)), np.float32)
-        values = np.moveaxis(padded[result.clustering.labels], -1, 0)
-        return ElementMaps(
-            self.classifier.elements,
-            np.ascontiguousarray(values, dtype=np.float32),
-            "probability",
-            source=cube.digest,
-            model=self.classifier.digest,
-        )
+        return findings.cluster_maps(self.classifier, result, cube)
 
     # ---- starting
 

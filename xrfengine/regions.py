@@ -116,17 +116,18 @@ def polygon_mask(vertices_xy: np.ndarray, shape_yx: tuple[int, int]) -> np.ndarr
         )
     toggles = np.zeros((height, width + 1), dtype=np.int32)
     if len(vertices) >= 3:
-        start, stop = vertices, np.roll(vertices, -1, axis=0)
-        low = np.minimum(start[:, 1], stop[:, 1])
-        high = np.maximum(start[:, 1], stop[:, 1])
-        # Half-open rows [low, high): a vertex on a centre line counts for one of its edges only.
-        first = np.clip(np.ceil(low), 0, height).astype(np.int64)
-        last = np.clip(np.ceil(high), 0, height).astype(np.int64)
+        following = np.roll(vertices, -1, axis=0)
+        # Every edge is walked upwards, so that neighbours that share it round alike.
+        upward = (vertices[:, 1] <= following[:, 1])[:, None]
+        start, stop = np.where(upward, vertices, following), np.where(upward, following, vertices)
+        # Half-open rows [start, stop): a vertex on a centre line counts for one edge only.
+        first = np.clip(np.ceil(start[:, 1]), 0, height).astype(np.int64)
+        last = np.clip(np.ceil(stop[:, 1]), 0, height).astype(np.int64)
         n_rows = last - first
         edge = np.repeat(np.arange(len(vertices)), n_rows)
         row = first[edge] + np.arange(edge.size) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
         (x0, y0), (x1, y1) = start[edge].T, stop[edge].T
-        crossing = x0 + (row - y0) * (x1 - x0) / np.where(y1 == y0, 1.0, y1 - y0)
+        crossing = x0 + (row - y0) / (y1 - y0) * (x1 - x0)
         column = np.clip(np.ceil(crossing), 0, width).astype(np.int64)
         np.add.at(toggles, (row, column), 1)
     return (np.cumsum(toggles[:, :width], axis=1) & 1).astype(bool)
