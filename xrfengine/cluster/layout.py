@@ -1,0 +1,203 @@
+"""The steps of UMAP, in the process that calls them; only the worker imports this.
+
+Neighbours are exact (blocked products, no approximate index to compile), the graph and the
+layout are umap-learn's own functions. With many pixels the layout is learned from a share of
+them and the rest are placed as ``UMAP.transform`` does it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import umap.umap_ as umap
+from sklearn.neighbors import NearestNeighbors
+from umap.layouts import optimize_layout_euclidean
+
+from xrfengine.jobs import Progress, chunks, no_progress, part
+
+if TYPE_CHECKING:
+    from xrfengine.cluster.embedding import EmbeddingSettings
+
+_INT32 = np.iinfo(np.int32)
+_SPREAD, _GAMMA, _NEGATIVES, _ALPHA = 1.0, 1.0, 5.0, 1.0  # umap-learn's defaults
+_PLACE_EPOCHS = 30
+
+
+def embed_here(
+    features: np.ndarray, settings: EmbeddingSettings, progress: Progress = no_progress
+) -> tuple[np.ndarray, int]:
+    """Coordinates (n, n_components) float32 of all rows, and how many were learned from."""
+    # Equal rows (blank pixels) are embedded once: copies would only hide each other's
+    # neighbours.
+    distinct, copies = _distinct(features)
+    n = len(distinct)
+    if n <= settings.n_components + 2:
+        flat = np.zeros((n, settings.n_components), dtype=np.float32)
+        flat[:, 0] = np.arange(n) * 10.0
+        return flat[copies], n
+    random = np.random.RandomState(settings.seed)
+    a, b = umap.find_ab_params(_SPREAD, settings.min_dist)
+    if settings.max_fit == 0 or n <= settings.max_fit:
+        placed = _fit(distinct, settings, (a, b), random, progress)
+        return placed[copies], n
+    chosen = choose(distinct, settings.max_fit, settings.seed, part(progress, 0.0, 0.05))
+    placed = np.empty((n, settings.n_components), dtype=np.float32)
+    placed[chosen] = _fit(distinct[chosen], settings, (a, b), random, part(progress, 0.05, 0.6))
+    rest = np.setdiff1d(np.arange(n), chosen)
+    placed[rest] = _place(
+        distinct[rest],
+        distinct[chosen],
+        placed[chosen],
+        settings,
+        (a, b),
+        random,
+        part(progress, 0.6, 1.0),
+    )
+    return placed[copies], len(chosen)
+
+
+def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows in order of first appearance, and for every row which one it is."""
+    rows = np.ascontiguousarray(features + np.float32(0.0))  # −0 and 0 are the same
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    return rows[first[order]], rank[inverse]
+
+
+def choose(rows: np.ndarray, n: int, seed: int, progress: Progress = no_progress) -> np.ndarray:
+    """Sorted indices of ``n`` rows that stand for all.
+
+    Four of five are drawn evenly, so that dense regions stay dense. The fifth is drawn by the
+    distance to the nearest of those, so that rare spectra are not lost; the largest distances
+    are clipped, since single outliers stand for nobody.
+    """
+    random = np.random.default_rng(seed)
+    even = random.choice(len(rows), n - n // 5, replace=False)
+    left = np.setdiff1d(np.arange(len(rows)), even)
+    distance = _neighbours(rows[even], rows[left], 1, progress)[1][:, 0].astype(np.float64)
+    distance = np.minimum(distance, np.quantile(distance, 0.99)) + 1e-12
+    far = random.choice(left, n // 5, replace=False, p=distance / distance.sum())
+    return np.sort(np.concatenate([even, far]))
+
+
+def _neighbours(
+    known: np.ndarray, asked: np.ndarray, k: int, progress: Progress = no_progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and distances of the ``k`` nearest ``known`` rows of every row, nearest first."""
+    finder = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(known)
+    indices = np.empty((len(asked), k), dtype=np.int32)
+    distances = np.empty((len(asked), k), dtype=np.float32)
+    for chunk in chunks(len(asked), 4096):
+        distances[chunk], indices[chunk] = finder.kneighbors(asked[chunk])
+        progress(chunk.stop / len(asked), "Nearest neighbours")
+    return indices, distances
+
+
+def _fit(
+    rows: np.ndarray,
+    settings: EmbeddingSettings,
+    ab: tuple[float, float],
+    random: np.random.RandomState,
+    progress: Progress,
+) -> np.ndarray:
+    k = min(settings.n_neighbors, len(rows) - 1)
+    indices, distances = _neighbours(rows, rows, k, part(progress, 0.0, 0.1))
+    graph, _, _ = umap.fuzzy_simplicial_set(
+        rows, k, random, "euclidean", knn_indices=indices, knn_dists=distances
+    )
+    progress(0.15, "Neighbourhood graph")
+    epochs = settings.n_epochs or (500 if len(rows) <= 10_000 else 200)
+    coordinates, _ = umap.simplicial_set_embedding(
+        rows,
+        graph,
+        settings.n_components,
+        _ALPHA,
+        *ab,
+        _GAMMA,
+        _NEGATIVES,
+        epochs,
+        "spectral" if len(rows) > 50 else "random",
+        random,
+        "euclidean",
+        {},
+        densmap=False,
+        densmap_kwds={},
+        output_dens=False,
+        tqdm_kwds=_epochs_told(epochs, part(progress, 0.15, 1.0)),
+    )
+    return coordinates
+
+
+def _place(
+    rows: np.ndarray,
+    known: np.ndarray,
+    coordinates: np.ndarray,
+    settings: EmbeddingSettings,
+    ab: tuple[float, float],
+    random: np.random.RandomState,
+    progress: Progress,
+) -> np.ndarray:
+    """Coordinates of new rows among known ones that stay where they are."""
+    import scipy.sparse
+
+    k = min(settings.n_neighbors, len(known))
+    indices, distances = _neighbours(known, rows, k, part(progress, 0.0, 0.4))
+    sigmas, rhos = umap.smooth_knn_dist(distances, float(k), local_connectivity=0.0)
+    heads, tails, strengths, _ = umap.compute_membership_strengths(
+        indices, distances, sigmas, rhos, bipartite=True
+    )
+    graph = scipy.sparse.coo_matrix((strengths, (heads, tails)), shape=(len(rows), len(known)))
+    weights = strengths.reshape(len(rows), k)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    start = np.einsum("nk,nkd->nd", weights / total, coordinates[indices]).astype(np.float32)
+    epochs = min(settings.n_epochs, _PLACE_EPOCHS) if settings.n_epochs else _PLACE_EPOCHS
+    graph.data[graph.data < graph.data.max() / epochs] = 0.0
+    graph.eliminate_zeros()
+    progress(0.45, "Placing the other pixels")
+    return optimize_layout_euclidean(
+        np.ascontiguousarray(start),
+        np.ascontiguousarray(coordinates),
+        graph.row,
+        graph.col,
+        epochs,
+        len(known),
+        umap.make_epochs_per_sample(graph.data, epochs),
+        *ab,
+        random.randint(_INT32.min, _INT32.max, 3).astype(np.int64),
+        _GAMMA,
+        _ALPHA / 4.0,  # as UMAP.transform: the known points hold their places
+        _NEGATIVES,
+        tqdm_kwds=_epochs_told(epochs, part(progress, 0.45, 1.0)),
+    )
+
+
+class _EpochLine:
+    """A text file for tqdm that hands on the number of the epoch."""
+
+    encoding = "utf-8"
+
+    def __init__(self, epochs: int, progress: Progress) -> None:
+        self._epochs, self._progress = epochs, progress
+
+    def write(self, text: str) -> None:
+        number = text.strip()
+        if number.isdigit():
+            done = int(number)
+            self._progress(done / self._epochs, f"Epoch {done} of {self._epochs}")
+
+    def flush(self) -> None:
+        pass
+
+
+def _epochs_told(epochs: int, progress: Progress) -> dict[str, Any]:
+    """What makes umap-learn's own progress bar speak to ``progress``."""
+    return {
+        "disable": False,
+        "file": _EpochLine(epochs, progress),
+        "bar_format": "{n}",
+        "mininterval": 0.1,
+    }
