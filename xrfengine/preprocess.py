@@ -314,9 +314,7 @@ class Preprocessor:
                 inner = _between(grid, energy, limit, end)
                 if inner is not None:
                     columns, use = inner
-                    curve = np.exp(
-                        np.minimum(log_a[:, None] + b[:, None] * grid[columns], 80.0)
-                    )
+                    curve = np.exp(np.minimum(log_a[:, None] + b[:, None] * grid[columns], 80.0))
                     part = out[:, columns]
                     out[:, columns] = np.where(use, np.minimum(curve, ceiling), part)
         peak = out.max(axis=1, keepdims=True)
