@@ -292,6 +292,8 @@ class Preprocessor:
 
     def _thesis(self, counts: np.ndarray) -> np.ndarray:
         grid, kept, energy = self._thesis_tables
+        if len(counts) == 0:
+            return np.empty((0, 1, grid.size), dtype=np.float32)
         values = counts[:, kept]
         if self.settings.extrapolate:
             curves = [_exponential_end(energy, values, end) for end in ("low", "high")]
