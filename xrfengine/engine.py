@@ -341,8 +341,9 @@ class Engine:
 
         def compute() -> ClusterResult:
             clustering = self._clustering(cube, settings, part(progress, 0.0, 0.9), cancel)
-            cancel.check()
-            spectra = cluster_spectra(cube, clustering.labels)
+            spectra = cluster_spectra(
+                cube, clustering.labels, progress=part(progress, 0.9, 1.0), cancel=cancel
+            )
             progress(1.0, "Clusters ready")
             return findings.classified_clusters(self.classifier, clustering, spectra)
 
@@ -352,9 +353,9 @@ class Engine:
     def _clustering(
         self, cube: Cube, settings: ClusterSettings, progress: Progress, cancel: CancelToken
     ) -> Clustering:
-        from xrfengine.cluster import Clustering
-        from xrfengine.cluster.density import cut
-        from xrfengine.cluster.som import train_som
+        from xrfengine.cluster import Clustering, clustering_of, cut, train_som
+
+        shape_yx = cube.shape[:2]
 
         if settings.method == "som":
 
@@ -363,13 +364,13 @@ class Engine:
                 labels, _ = train_som(
                     values, settings.som, progress=part(progress, 0.3, 1.0), cancel=cancel
                 )
-                return Clustering.of_labels(labels.reshape(cube.shape[:2]), "som")
+                return clustering_of(labels, shape_yx, "som")
 
             key = digest("som", cube.digest, settings.features, settings.som)
             return self._results.get(key, compute, stored=Clustering)
         tree = self.tree(cube, settings, progress=progress, cancel=cancel)
-        labels = cut(tree, settings.smallest_cluster(cube.n_pixels))
-        return Clustering.of_labels(labels.reshape(cube.shape[:2]), "umap-hdbscan")
+        labels = cut(tree, settings.cluster_size(cube.n_pixels), settings.selection)
+        return clustering_of(labels, shape_yx, "umap-hdbscan")
 
     def cluster_maps(self, result: ClusterResult, cube: Cube) -> ElementMaps:
         """The clusters' probabilities painted back over their pixels; 0 where unassigned."""
