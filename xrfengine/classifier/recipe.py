@@ -1,0 +1,158 @@
+"""What a training run depends on, and the recipes that belong to the presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from xrfengine.classifier.checkpoint import preset_elements, preset_preprocess
+from xrfengine.classifier.feed import FeedSettings
+from xrfengine.classifier.network import NetworkConfig, Preset, config_from_dict, preset_config
+from xrfengine.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What a training run depends on.
+
+    Attributes
+    ----------
+    preset : {"compact", "thesis", "resnet"}
+    minutes : float
+        Wall time for training; calibrating and validating at the end take half a minute more.
+    seed : int
+    workers : int
+        Processes that simulate spectra beside the training; 0 simulates between the steps.
+    threads : int or None
+        Threads of the network's arithmetic; None leaves torch's choice.
+    device : str or None
+        None takes the GPU if there is one.
+    batch : int
+        Spectra a step.
+    learning_rate : float
+        Highest, after the warm-up.
+    weight_decay : float
+    warm_up : float
+        Share of the time in which the learning rate rises from 0.
+    average : float
+        Decay of the moving average of the weights, which is what is kept; 0 keeps the last.
+    clip : float
+        Largest norm of the gradient.
+    recipe : {"cosine", "constant"}
+        AdamW with warm-up and cosine, or the thesis's plain Adam at a constant rate.
+    false_alarm_rate : float
+        Largest share of spectra without an element in which thresholds let it be reported.
+    validation_spectra : int
+        Simulated spectra held apart: half for temperature and thresholds, half for the figures.
+    steps : int or None
+        End after so many steps instead of after ``minutes``.
+    elements : tuple of str or None
+        None takes the preset's.
+    network : dict or None
+        Fields of the network's configuration that differ from the preset's.
+    simulation : dict or None
+        Settings of the simulator that differ from the preset's.
+    """
+
+    preset: Preset = "compact"
+    minutes: float = 20.0
+    seed: int = 0
+    workers: int = 1
+    threads: int | None = None
+    device: str | None = None
+    batch: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.03
+    average: float = 0.998
+    clip: float = 1.0
+    recipe: str = "cosine"
+    false_alarm_rate: float = 0.001
+    validation_spectra: int = 16384
+    steps: int | None = None
+    elements: tuple[str, ...] | None = None
+    network: tuple[tuple[str, Any], ...] = ()
+    simulation: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0 or (self.steps is not None and self.steps < 1):
+            raise SettingsError("training needs time", "Give more than 0 minutes.")
+        if self.workers < 0 or self.batch < 1 or self.validation_spectra < 64:
+            raise SettingsError(
+                "workers must be 0 or more, batch 1 or more, validation spectra 64 or more"
+            )
+        if self.recipe not in ("cosine", "constant"):
+            raise SettingsError(f"there is no recipe {self.recipe!r}", "Use cosine or constant.")
+        preset_config(self.preset, 1)
+
+    @classmethod
+    def for_preset(cls, preset: Preset, **changes: Any) -> TrainSettings:
+        """The recipe that belongs to a preset.
+
+        The thesis's (3.2): Adam 1e-4, batch 128, no schedule, no averaging; its ResNet likewise.
+        """
+        if preset == "compact":
+            return cls(preset, **changes)
+        plain = {
+            "batch": 128,
+            "learning_rate": 1e-4,
+            "weight_decay": 0.0,
+            "warm_up": 0.0,
+            "average": 0.0,
+            "clip": math.inf,
+            "recipe": "constant",
+            "validation_spectra": 8192,
+        }
+        return cls(preset, **{**plain, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        values = dataclasses.asdict(self)
+        values["clip"] = None if math.isinf(self.clip) else self.clip
+        values["network"], values["simulation"] = dict(self.network), dict(self.simulation)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainSettings:
+        fields = dict(values)
+        for name in ("network", "simulation"):
+            fields[name] = tuple(sorted(dict(fields.get(name) or {}).items()))
+        if fields.get("clip") is None:
+            fields["clip"] = math.inf
+        if fields.get("elements") is not None:
+            fields["elements"] = tuple(fields["elements"])
+        return cls(**fields)
+
+    def network_config(self) -> NetworkConfig:
+        config = preset_config(self.preset, len(self.learned()))
+        return config_from_dict({**config.to_dict(), **dict(self.network)})
+
+    def learned(self) -> tuple[str, ...]:
+        """The elements in the order of the network's outputs."""
+        return self.elements or preset_elements(self.preset)
+
+    def feed(self) -> FeedSettings:
+        from xrfengine.classifier.simulate import SimulationSettings
+
+        kind = "physical" if self.preset == "compact" else "thesis"
+        config = self.network_config()
+        preprocess = preset_preprocess(self.preset)
+        # Several instruments in every step; what one instrument costs to set up is shared by the
+        # spectra drawn from it.
+        return FeedSettings(
+            simulation=SimulationSettings.from_dict({"preset": kind, **dict(self.simulation)}),
+            elements=self.learned(),
+            preprocess=dataclasses.replace(preprocess, n_bins=config.n_bins),
+            batch=self.batch,
+            per_instrument=min(64, self.batch),
+            instruments=max(1, 4 * self.batch // min(64, self.batch)),
+            seed=self.seed,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on from another's state."""
+        values = self.to_dict()
+        for free in ("minutes", "steps", "workers", "threads", "device"):
+            del values[free]
+        return {**values, "elements": list(self.learned())}

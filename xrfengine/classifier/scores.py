@@ -1,0 +1,174 @@
+"""Figures of merit of probabilities against labels, and what is tuned with them.
+
+Labels are 1 (visible), 0 (absent) or −1 (neither: left out everywhere).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+ECE_RANGE = (0.05, 0.95)
+"""Probabilities outside are so sure, and so many, that they would hide miscalibration."""
+
+_LOWEST, _HIGHEST = 0.3, 0.97
+"""Limits of thresholds: beyond them the few validation spectra decide, not the element."""
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(−x)), without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+def expected_calibration_error(
+    probabilities: np.ndarray, labels: np.ndarray, n_bins: int = 10
+) -> float:
+    """Mean distance between the probability said and the share that came true, 0…1.
+
+    Guo et al., "On calibration of modern neural networks" (ICML 2017), over probabilities
+    between 0.05 and 0.95. NaN when there are none.
+    """
+    low, high = ECE_RANGE
+    use = (labels >= 0) & (probabilities > low) & (probabilities < high)
+    p, y = probabilities[use], labels[use]
+    if p.size == 0:
+        return float("nan")
+    place = np.clip(((p - low) / (high - low) * n_bins).astype(int), 0, n_bins - 1)
+    said = np.bincount(place, p, n_bins)
+    true = np.bincount(place, y, n_bins)
+    return float(np.abs(said - true).sum() / p.size)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The factor T that makes sigmoid(logits / T) most likely (temperature scaling, ibid.)."""
+    from scipy.optimize import minimize_scalar
+
+    use = labels >= 0
+    x, y = logits[use].astype(np.float64), labels[use]
+
+    def loss(log_t: float) -> float:
+        scaled = x * np.exp(-log_t)
+        return float((np.logaddexp(0.0, scaled) - y * scaled).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
+
+
+def choose_thresholds(
+    probabilities: np.ndarray, labels: np.ndarray, false_alarm_rate: float
+) -> np.ndarray:
+    """For each element the threshold of the best F1 that keeps the false-alarm rate.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, element), 0…1
+    labels : ndarray, shape (n, element)
+    false_alarm_rate : float
+        Largest share of spectra without the element in which it may be reported.
+
+    Returns
+    -------
+    ndarray, float32, shape (element,), within 0.3…0.97
+    """
+    candidates = np.linspace(_LOWEST, _HIGHEST, 68)
+    out = np.full(probabilities.shape[1], 0.5, dtype=np.float32)
+    for element in range(probabilities.shape[1]):
+        p, y = probabilities[:, element], labels[:, element]
+        present = np.sort(p[y == 1])
+        absent = np.sort(p[y == 0])
+        hits = present.size - np.searchsorted(present, candidates)
+        alarms = absent.size - np.searchsorted(absent, candidates)
+        f1 = 2.0 * hits / np.maximum(present.size + hits + alarms, 1)
+        allowed = alarms <= false_alarm_rate * absent.size
+        if not allowed.any():
+            out[element] = _HIGHEST
+        elif present.size:
+            out[element] = candidates[np.argmax(np.where(allowed, f1, -1.0))]
+        else:
+            out[element] = max(0.5, candidates[np.argmax(allowed)])
+    return out
+
+
+def binary_scores(present: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Accuracy, precision, recall and F1 over all (spectrum, element) pairs, each 0…1."""
+    known = labels >= 0
+    hits = int((present & (labels == 1)).sum())
+    alarms = int((present & (labels == 0)).sum())
+    misses = int((~present & (labels == 1)).sum())
+    right = hits + int((~present & (labels == 0)).sum())
+    return {
+        "accuracy": right / max(int(known.sum()), 1),
+        "precision": hits / max(hits + alarms, 1),
+        "recall": hits / max(hits + misses, 1),
+        "f1": 2 * hits / max(2 * hits + alarms + misses, 1),
+        "false_alarms_per_spectrum": alarms / max(len(labels), 1),
+    }
+
+
+def roc_by_element(
+    probabilities: np.ndarray, labels: np.ndarray, elements: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """ROC curve and the area under it for each element that occurs both ways.
+
+    Returns
+    -------
+    dict
+        element → {"auc", "false_alarm_rate": [...], "recall": [...], "n_present"}.
+    """
+    from sklearn.metrics import auc, roc_curve
+
+    found = {}
+    for index, element in enumerate(elements):
+        known = labels[:, index] >= 0
+        y = labels[known, index]
+        if y.min(initial=1) == y.max(initial=0):
+            continue
+        false_alarm_rate, recall, _ = roc_curve(y, probabilities[known, index])
+        found[element] = {
+            "auc": float(auc(false_alarm_rate, recall)),
+            "false_alarm_rate": false_alarm_rate,
+            "recall": recall,
+            "n_present": int(y.sum()),
+        }
+    return found
+
+
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Average precision over all known (spectrum, element) pairs, 0…1; NaN without positives."""
+    from sklearn.metrics import average_precision_score
+
+    known = labels >= 0
+    if not (labels[known] == 1).any():
+        return float("nan")
+    return float(average_precision_score(labels[known], scores[known]))
+
+
+def validation_figures(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    thresholds: np.ndarray,
+    elements: tuple[str, ...],
+) -> dict[str, Any]:
+    """What a card says about simulated spectra held apart; plain numbers, rounded."""
+    present = probabilities >= thresholds
+    by_element, errors = {}, []
+    for index, element in enumerate(elements):
+        p, y = probabilities[:, index], labels[:, index]
+        if not (y == 1).any():
+            continue
+        error = expected_calibration_error(p, y)
+        errors.append(error)
+        by_element[element] = {
+            "n_present": int((y == 1).sum()),
+            "recall": round(float(present[y == 1, index].mean()), 4),
+            "false_alarm_rate": round(float(present[y == 0, index].mean()), 6),
+            "average_precision": round(average_precision(p, y), 4),
+        }
+    figures = {k: round(v, 5) for k, v in binary_scores(present, labels).items()}
+    figures["average_precision"] = round(average_precision(probabilities, labels), 5)
+    figures["expected_calibration_error"] = round(float(np.nanmean(errors or [np.nan])), 4)
+    figures["expected_calibration_error_pooled"] = round(
+        expected_calibration_error(probabilities, labels), 4
+    )
+    figures["n_spectra"] = len(labels)
+    return {**figures, "by_element": by_element}

@@ -1,0 +1,343 @@
+"""Training on spectra that are simulated as they are needed, within a time given.
+
+Resumable: a state file beside the output holds weights, optimiser and the time used; the same call
+goes on from it after a kill.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from xrfengine.cache import written_whole
+from xrfengine.classifier.checkpoint import Checkpoint
+from xrfengine.classifier.feed import Feed, simulated
+from xrfengine.classifier.network import build, n_weights
+from xrfengine.classifier.predict import best_device
+from xrfengine.classifier.recipe import TrainSettings
+from xrfengine.classifier.scores import (
+    choose_thresholds,
+    fit_temperature,
+    sigmoid,
+    validation_figures,
+)
+from xrfengine.errors import Cancelled, ModelError
+from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
+
+_STATE_EVERY_S = 20.0
+"""A kill costs at most this much training."""
+
+_PER_INSTRUMENT = 64
+"""Validation spectra of one instrument setting."""
+
+_VALIDATION_STREAM = 0x5EED
+"""Part of the random seed that no training stream uses: validation spectra are held apart."""
+
+
+class _Run:
+    """Weights, their average and the optimiser, on their way."""
+
+    def __init__(self, settings: TrainSettings) -> None:
+        self.settings = settings
+        self.device = best_device(settings.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = build(settings.network_config()).to(self.device)
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [
+            {"params": decayed, "weight_decay": settings.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(
+            groups, lr=settings.learning_rate, betas=(0.9, 0.98 if settings.warm_up else 0.999)
+        )
+        self.step = 0
+        self.used_s = 0.0
+        self.runs = 0
+        self.history: list[list[float]] = []
+
+    @property
+    def fraction(self) -> float:
+        """Share of the training that is over, 0…1."""
+        if self.settings.steps is not None:
+            return min(self.step / self.settings.steps, 1.0)
+        return min(self.used_s / (60.0 * self.settings.minutes), 1.0)
+
+    def learning_rate(self) -> float:
+        s, done = self.settings, self.fraction
+        if s.recipe == "constant":
+            return s.learning_rate
+        if done < s.warm_up:
+            return s.learning_rate * max(done / s.warm_up, 0.01)
+        turn = (done - s.warm_up) / (1.0 - s.warm_up)
+        return s.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * turn)))
+
+    def learn(self, features: np.ndarray, labels: np.ndarray) -> float:
+        """One step; returns its loss."""
+        self.network.train()
+        x = torch.from_numpy(features).to(self.device, non_blocking=True)
+        y = torch.from_numpy(labels).to(self.device, non_blocking=True)
+        half = self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            logits = self.network(x)
+        loss = masked_loss(logits.float(), y)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if math.isfinite(self.settings.clip):
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimiser.step()
+        self.step += 1
+        self._move_average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        # A short memory at first, or the random start would linger in the average.
+        decay = min(self.settings.average, (1.0 + self.step) / (10.0 + self.step))
+        for name, value in self.network.state_dict().items():
+            kept = self.average[name]
+            if decay and self.settings.average and kept.is_floating_point():
+                kept.lerp_(value, 1.0 - decay)
+            else:
+                kept.copy_(value)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        found = {f"now/{k}": v for k, v in self.network.state_dict().items()}
+        found |= {f"average/{k}": v for k, v in self.average.items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            found |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
+        return {k: v.detach().cpu().clone() for k, v in found.items()}
+
+    def save(self, path: Path) -> None:
+        facts = {
+            "step": self.step,
+            "used_s": self.used_s,
+            "runs": self.runs,
+            "history": self.history,
+            "identity": self.settings.identity(),
+        }
+        with written_whole(path) as temporary:
+            save_file(self.tensors(), temporary, {"training": json.dumps(facts)})
+
+    def resume(self, path: Path) -> None:
+        """Go on from a state file.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged or belongs to a training with other settings.
+        """
+        remedy = f"Remove {path} to start anew."
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {})["training"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise ModelError(f"the unfinished training {path} is damaged ({error})", remedy) from (
+                error
+            )
+        if facts["identity"] != json.loads(json.dumps(self.settings.identity())):
+            raise ModelError(
+                f"{path} belongs to an unfinished training with other settings",
+                f"Use the same settings to go on. {remedy}",
+            )
+        pick = {"now/": {}, "average/": {}}
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            head, _, rest = name.partition("/")
+            if head == "optimiser":
+                index, _, key = rest.partition("/")
+                state.setdefault(int(index), {})[key] = value
+            else:
+                pick[f"{head}/"][rest] = value.to(self.device)
+        self.network.load_state_dict(pick["now/"])
+        self.average = pick["average/"]
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.step, self.used_s = int(facts["step"]), float(facts["used_s"])
+        self.history = facts["history"]
+        self.runs = int(facts["runs"])
+
+
+def masked_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean binary cross-entropy over the labels that are 0 or 1; those of −1 do not count."""
+    known = labels >= 0
+    target = (labels > 0).to(logits.dtype)
+    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def state_path(out: Path) -> Path:
+    """Where an unfinished training that will write ``out`` keeps its state."""
+    return Path(out).with_suffix(".state")
+
+
+def train(
+    settings: TrainSettings,
+    out: Path,
+    *,
+    command: str = "",
+    progress: Progress = no_progress,
+    cancel: CancelToken = NEVER,
+) -> Path:
+    """Train a network and write it with its card.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+    out : Path
+        Weights to write, ``.safetensors``; the card lies beside as ``.json``. An unfinished
+        training with the same settings is taken up where it stopped.
+    command : str
+        What the user typed, for the card.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    ModelError
+        If ``out`` has another suffix, or an unfinished training with other settings is in the way.
+    Cancelled
+        After ``cancel`` was set; the state is kept, so that the same call goes on.
+    """
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise ModelError(f"{out}: weights end in .safetensors", "Rename the output.")
+    threads = torch.get_num_threads()
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    try:
+        run = _Run(settings)
+        if state_path(out).exists():
+            run.resume(state_path(out))
+        _learn(run, out, part(progress, 0.0, 0.97), cancel)
+        progress(0.97, "validating on spectra held apart")
+        checkpoint = _finished(run, command, cancel)
+    finally:
+        torch.set_num_threads(threads)
+    checkpoint.save(out)
+    state_path(out).unlink(missing_ok=True)
+    progress(1.0, f"wrote {out}")
+    return out
+
+
+def _learn(run: _Run, out: Path, progress: Progress, cancel: CancelToken) -> None:
+    started = saved = reported = time.monotonic()
+    before_s = run.used_s
+    first_step, losses = run.step, []
+    run.runs += 1
+    with Feed(run.settings.feed(), run.settings.workers, run.runs - 1) as feed:
+        try:
+            while run.fraction < 1.0:
+                losses.append(run.learn(*feed.take(cancel)))
+                now = time.monotonic()
+                run.used_s = before_s + now - started
+                if now - reported > 0.5:
+                    reported = now
+                    rate = (run.step - first_step) * run.settings.batch / (now - started)
+                    loss = float(np.mean(losses[-50:]))
+                    progress(
+                        run.fraction,
+                        f"step {run.step} · loss {loss:.4f} · {rate:.0f} spectra/s",
+                    )
+                if now - saved > _STATE_EVERY_S:
+                    saved = now
+                    _note(run, losses)
+                    run.save(state_path(out))
+        except Cancelled:
+            run.save(state_path(out))
+            raise
+    _note(run, losses)
+    run.save(state_path(out))
+
+
+def _note(run: _Run, losses: list[float]) -> None:
+    """Keep the mean loss since the last note for the card."""
+    if losses:
+        run.history.append([round(run.used_s, 1), run.step, round(float(np.mean(losses)), 5)])
+        losses.clear()
+
+
+def held_apart(
+    settings: TrainSettings, cancel: CancelToken = NEVER
+) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    """Validation spectra: input and labels of one instrument setting after the other."""
+    feed = settings.feed()
+    rng = np.random.default_rng((settings.seed, _VALIDATION_STREAM))
+    simulator = feed.simulator()
+    for _ in range(-(-settings.validation_spectra // _PER_INSTRUMENT)):
+        cancel.check()
+        yield simulated(feed, simulator, rng, _PER_INSTRUMENT)
+
+
+def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
+    """Calibrate, set thresholds and measure, each on its own half of what was held apart."""
+    settings = run.settings
+    run.network.load_state_dict(run.average)
+    run.network.eval()
+    answers, truths = [], []
+    for features, truth in held_apart(settings, cancel):
+        with torch.inference_mode():
+            answers.append(run.network(features.to(run.device)).float().cpu().numpy())
+        truths.append(truth)
+    logits, labels = np.concatenate(answers), np.concatenate(truths)
+    # Whole instruments go into one half or the other.
+    first = (np.arange(len(labels)) // _PER_INSTRUMENT) % 2 == 0
+    temperature = fit_temperature(logits[first], labels[first])
+    weights = {k: v.detach().cpu().clone() for k, v in run.average.items()}
+    for name in ("head.weight", "head.bias"):
+        weights[name] /= temperature
+    probabilities = sigmoid(logits / temperature).astype(np.float32)
+    thresholds = choose_thresholds(probabilities[first], labels[first], settings.false_alarm_rate)
+    elements = settings.learned()
+    figures = validation_figures(probabilities[~first], labels[~first], thresholds, elements)
+    feed = settings.feed()
+    card = {
+        "command": command,
+        "seed": settings.seed,
+        "training": settings.to_dict(),
+        "simulation": feed.simulation.to_dict(),
+        "n_weights": n_weights(run.network),
+        "steps": run.step,
+        "spectra": run.step * settings.batch,
+        "training_minutes": round(run.used_s / 60.0, 2),
+        "runs": run.runs,
+        "device": _device_words(run.device),
+        "temperature": round(temperature, 4),
+        "validation": figures,
+        "history_s_step_loss": run.history,
+    }
+    return Checkpoint(
+        preset=settings.preset,
+        network=settings.network_config(),
+        preprocess=feed.preprocess,
+        elements=elements,
+        thresholds=thresholds,
+        weights=weights,
+        card=card,
+    )
+
+
+def _device_words(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} processor, {torch.get_num_threads()} of {os.cpu_count()} cores"
