@@ -304,24 +304,54 @@ def render_groups(
         With escape peaks, tail and shelf; a group's counts sum to its intensities, but for what
         falls outside the channels.
     """
-    edges = np.asarray(edges_kev, dtype=np.float64)
-    out = np.zeros((len(groups), edges.size - 1))
     if not groups:
-        return out.astype(np.float32)
+        return np.zeros((0, np.size(edges_kev) - 1), dtype=np.float32)
     sizes = [len(energies) for energies, _ in groups]
     rows = np.repeat(np.arange(len(groups)), sizes)
     energies = np.concatenate([np.asarray(e, dtype=np.float64) for e, _ in groups])
     intensities = np.concatenate([np.asarray(i, dtype=np.float64) for _, i in groups])
     scale = np.broadcast_to(np.asarray(sigma_scale, dtype=np.float64), (len(groups),))[rows]
-    escaped, fraction = detector.escape(energies)
+    return render_rows(len(groups), rows, energies, intensities, edges_kev, detector, scale)
+
+
+def render_rows(
+    n_rows: int,
+    rows: np.ndarray,
+    energies_kev: np.ndarray,
+    intensities: np.ndarray,
+    edges_kev: np.ndarray,
+    detector: Detector,
+    sigma_scale: np.ndarray | float = 1.0,
+) -> np.ndarray:
+    """As :func:`render_groups`, with one flat list of lines and the row each belongs to.
+
+    Parameters
+    ----------
+    n_rows : int
+    rows, energies_kev, intensities : ndarray, shape (line,)
+    edges_kev : ndarray, shape (channel + 1,)
+    detector : Detector
+    sigma_scale : float or ndarray (line,)
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, channel)
+    """
+    edges = np.asarray(edges_kev, dtype=np.float64)
+    out = np.zeros((n_rows, edges.size - 1))
+    scale = np.broadcast_to(sigma_scale, energies_kev.shape)
+    escaped, fraction = detector.escape(energies_kev)
     full = intensities / (1.0 + fraction)
     seen = (fraction > 0) & (escaped > 0)
     add_gaussians(
         out,
         np.concatenate([rows, rows[seen]]),
-        np.concatenate([energies, escaped[seen]]),
+        np.concatenate([energies_kev, escaped[seen]]),
         np.concatenate(
-            [detector.sigma_kev(energies) * scale, detector.sigma_kev(escaped[seen]) * scale[seen]]
+            [
+                detector.sigma_kev(energies_kev) * scale,
+                detector.sigma_kev(escaped[seen]) * scale[seen],
+            ]
         ),
         np.concatenate([full, (full * fraction)[seen]]),
         edges,

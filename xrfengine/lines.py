@@ -143,7 +143,6 @@ def edge_energy_kev(symbol: str, shell: str) -> float:
         return float("inf")
 
 
-@functools.lru_cache(maxsize=200_000)
 def shell_strength(symbol: str, shell: str, excitation_kev: float) -> float:
     """Fluorescence cross section of one shell with the full cascade, cm²/g; 0 if not excited.
 

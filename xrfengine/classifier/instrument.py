@@ -1,0 +1,363 @@
+"""One random instrument: source, path, detector, channels, and the shapes they give.
+
+Rendering every line group of an instrument once makes a batch of spectra one matrix product.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrfengine.classifier import scatter
+from xrfengine.classifier.excitation import (
+    ALL_SHELLS,
+    TABLE_ELEMENTS,
+    Source,
+    random_source,
+)
+from xrfengine.cube import Calibration
+from xrfengine.detector import Detector, render_rows, transmission
+from xrfengine.lines import shell_lines
+
+if TYPE_CHECKING:
+    from xrfengine.classifier.simulate import SimulationSettings
+
+PARTS: tuple[str, ...] = ("Kα", "Kβ", "L3", "L1+L2", "M")
+"""Line groups whose ratios a sample may bend, each rendered as one row."""
+
+_AIR = "N156O42Ar1"  # atoms; 1.2 mg/cm³
+_AIR_G_CM3 = 1.2e-3
+_WEAKEST_RATE = 1e-3
+
+
+@functools.cache
+def _line_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every line: element index, shell index, part index, energy in keV, radiative rate."""
+    found = []
+    for element, symbol in enumerate(TABLE_ELEMENTS):
+        for shell_index, shell in enumerate(ALL_SHELLS):
+            for name, energy, rate in shell_lines(symbol, shell):
+                if rate < _WEAKEST_RATE or energy > 60.0:
+                    continue
+                if shell == "K":
+                    part = 0 if name[1] == "L" else 1
+                elif shell[0] == "L":
+                    part = 2 if shell == "L3" else 3
+                else:
+                    part = 4
+                found.append((element, shell_index, part, energy, rate))
+    element, shell, part, energy, rate = map(np.array, zip(*found, strict=True))
+    return element, shell, part, energy, rate
+
+
+@dataclass(frozen=True, eq=False)
+class InstrumentShapes:
+    """What one instrument shows of everything it can show; rows have unit sum.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        What the user believes: without the calibration error.
+    shapes : ndarray, float32, shape (row, channel)
+    element_rows : ndarray of int, shape (table element, part)
+        Row of each line group, −1 where it is not excited or out of range.
+    row_kev, row_strength : ndarray, shape (row,)
+        Mean energy and relative detected counts per unit of element (element rows).
+    background : dict
+        Name → row of each shape that is no element's.
+    scatter_amounts : ndarray, shape (matrix, row)
+        Relative counts of the scatter rows for light, middle and heavy samples.
+    scatter_level : float
+        log10 of scattered over fluorescence counts, typical of this instrument.
+    pile_up : float
+        Typical share of piled-up pairs.
+    has_air : bool
+    bragg_rows : ndarray of int
+    fine_end : int
+        First channel above the range with counts; channels below ``fine_start`` are empty.
+    """
+
+    source: Source
+    detector: Detector
+    calibration: Calibration
+    n_channels: int
+    shapes: np.ndarray
+    element_rows: np.ndarray
+    row_kev: np.ndarray
+    row_strength: np.ndarray
+    background: dict[str, int]
+    scatter_amounts: np.ndarray
+    scatter_level: float
+    pile_up: float
+    has_air: bool
+    bragg_rows: np.ndarray
+    fine_start: int
+    fine_end: int
+
+
+def draw_detector(settings: SimulationSettings, source: Source, rng) -> Detector:
+    """A silicon drift detector, at times an older PIN diode, or a gas detector."""
+    if source.kind == "tube" and rng.random() < settings.share_gas:
+        return Detector(
+            "gem",
+            fwhm_mn_kev=rng.uniform(0.6, 1.1),
+            tail_fraction=0.0,
+            shelf_fraction=10 ** rng.uniform(-3, -1.5) if settings.tail_and_shelf else 0.0,
+            escape_scale=rng.uniform(0.5, 1.1) if settings.escape else 0.0,
+            thickness_g_cm2=rng.uniform(2e-4, 8e-4),
+            dead_layer_g_cm2=0.0,
+            window="C10H8O4",
+            window_g_cm2=rng.uniform(1e-3, 8e-3),
+        )
+    low, high = settings.fwhm_kev
+    kind = rng.random()
+    if kind < 0.6:
+        fwhm = rng.uniform(low, min(0.155, high))
+    elif kind < 0.94:
+        fwhm = rng.uniform(low, high)
+    else:
+        fwhm = rng.uniform(high, max(0.32, high))
+    polymer = rng.random() < (0.9 if source.kind == "electrons" else 0.2)
+    tails = settings.tail_and_shelf
+    return Detector(
+        "sdd",
+        fwhm_mn_kev=fwhm,
+        tail_fraction=10 ** rng.uniform(-2.7, -1.1) if tails else 0.0,
+        tail_kev=rng.uniform(0.05, 0.4),
+        shelf_fraction=10 ** rng.uniform(-3.7, -1.8) if tails else 0.0,
+        escape_scale=rng.uniform(0.7, 1.3) if settings.escape else 0.0,
+        thickness_g_cm2=rng.choice([0.07, 0.1048, 0.1048, 0.1165, 0.233]),
+        dead_layer_g_cm2=10 ** rng.uniform(-5.2, -4.2),
+        window="C10H8O4" if polymer else "Be",
+        window_g_cm2=10 ** rng.uniform(-5.0, -4.0) if polymer else 10 ** rng.uniform(-2.9, -2.3),
+    )
+
+
+def draw_path(settings: SimulationSettings, source: Source, rng) -> tuple[list, bool]:
+    """Layers between sample and detector as (formula, g/cm²), and whether there is air."""
+    if source.kind == "electrons" or not settings.path:
+        return [], False
+    layers, kind = [], rng.random()
+    air = kind < 0.55
+    if air:
+        layers.append((_AIR, rng.uniform(0.2, 3.5) * _AIR_G_CM3))
+    elif kind < 0.7:
+        layers.append(("He", rng.uniform(0.5, 5.0) * 1.7e-4))
+    if rng.random() < 0.2:  # foil of a cell or of a handheld's nose
+        layers.append(("C3H6", rng.uniform(3e-4, 3e-3)))
+    return layers, air
+
+
+def draw_channels(
+    settings: SimulationSettings, source: Source, fwhm_kev: float, rng
+) -> tuple[Calibration, int]:
+    """Energy axis of the file: start −1…+0.1 keV, end 10…50 keV, channels of 5…80 eV."""
+    n_channels = int(rng.choice([512, 1024, 2048, 4096], p=[0.07, 0.38, 0.35, 0.2]))
+    highest = 30.0 if source.kind == "electrons" else 50.0
+    end = rng.uniform(10.0, highest)
+    if rng.random() < 0.55:
+        end = np.clip(source.end_kev * rng.uniform(0.7, 1.5), 10.0, highest)
+    gain = end / n_channels
+    if rng.random() < 0.4:  # round gains are the rule on many instruments
+        gain = float(np.asarray([0.005, 0.01, 0.02, 0.04])[np.argmin(
+            np.abs(np.log(np.array([0.005, 0.01, 0.02, 0.04]) / gain)))])  # fmt: skip
+    gain = float(np.clip(gain, 0.005, min(0.08, 0.6 * fwhm_kev)))
+    kind = rng.random()
+    if kind < 0.2:
+        start = rng.normal(-0.955, 0.01)
+    elif kind < 0.7:
+        start = rng.normal(0.0, 0.02)
+    else:
+        start = rng.uniform(-1.0, 0.1)
+    n_channels = int(np.clip(n_channels, 10.0 / gain, 50.0 / gain))
+    return Calibration(float(start), gain), n_channels
+
+
+def misread(edges_kev: np.ndarray, settings: SimulationSettings, coarse: bool, rng) -> np.ndarray:
+    """True energies behind the stated channel edges: offset, gain, curvature, low-energy bend."""
+    if not settings.calibration_error:
+        return edges_kev
+    scale = 3.0 if coarse else 1.0
+    top = edges_kev[-1]
+    bow = rng.normal(0.0, 0.004) * scale * 4.0 * edges_kev * (top - edges_kev) / top**2
+    bend = rng.normal(0.0, 0.006) * np.exp(-np.clip(edges_kev, 0, None) / 0.9)
+    return (
+        edges_kev
+        + rng.normal(0.0, settings.offset_sigma_kev * scale)
+        + rng.normal(0.0, settings.gain_sigma * scale) * edges_kev
+        + bow
+        + bend
+    )
+
+
+def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> InstrumentShapes:
+    """Draw an instrument and render everything it can show.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+        Of the preset ``physical``.
+    rng : numpy Generator
+    """
+    source = random_source(
+        rng,
+        settings.anodes,
+        settings.tube_kv,
+        settings.share_electrons,
+        settings.share_mono,
+        settings.filters,
+    )
+    detector = draw_detector(settings, source, rng)
+    layers, air = draw_path(settings, source, rng)
+    calibration, n_channels = draw_channels(settings, source, detector.fwhm_mn_kev, rng)
+    edges = misread(calibration.edges_kev(n_channels), settings, detector.kind == "gem", rng)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+
+    def seen(energy_kev: np.ndarray) -> np.ndarray:
+        share = detector.efficiency(energy_kev)
+        for formula, grams in layers:
+            share = share * transmission(formula, grams, energy_kev)
+        return share
+
+    shapes, element_rows, row_kev, strength = _element_shapes(
+        source, detector, edges, seen, settings, rng
+    )
+    extra, background, amounts, bragg = _background_shapes(
+        source, detector, edges, centres, seen, settings, rng
+    )
+    offset = shapes.shape[0]
+    background = {name: row + offset for name, row in background.items()}
+    all_shapes = np.concatenate([shapes, extra])
+    start, end = 0, n_channels
+    if settings.cut_ends and rng.random() < 0.3:  # lower-level discriminator
+        start = int(np.clip(calibration.channel(rng.uniform(0.1, 1.3)), 0, n_channels - 1))
+    if settings.cut_ends and rng.random() < 0.06:
+        end = int(np.clip(calibration.channel(rng.uniform(10.0, 30.0)), start + 64, n_channels))
+    all_shapes[:, :start] = 0
+    all_shapes[:, end:] = 0
+    padded = np.zeros((amounts.shape[0], all_shapes.shape[0]))
+    padded[:, offset:] = amounts
+    return InstrumentShapes(
+        source=source,
+        detector=detector,
+        calibration=calibration,
+        n_channels=n_channels,
+        shapes=all_shapes,
+        element_rows=element_rows,
+        row_kev=np.concatenate([row_kev, np.zeros(extra.shape[0])]),
+        row_strength=np.concatenate([strength, np.zeros(extra.shape[0])]),
+        background=background,
+        scatter_amounts=padded,
+        scatter_level=float(np.clip(rng.normal(-0.3, 0.6), -2.0, 1.5)),
+        pile_up=10 ** rng.uniform(-5.0, -2.3) if settings.sum_peaks else 0.0,
+        has_air=air,
+        bragg_rows=bragg + offset,
+        fine_start=start,
+        fine_end=end,
+    )
+
+
+def _unit_rows(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    sums = shapes.sum(axis=1, dtype=np.float64)
+    return (shapes / np.where(sums > 0, sums, 1.0)[:, None]).astype(np.float32), sums
+
+
+def _element_shapes(source, detector, edges, seen, settings, rng):
+    element, shell, part, energy, rate = _line_table()
+    per_shell = source.shell_strengths()
+    intensity = per_shell[element, shell] * rate * seen(energy)
+    inside = (energy > edges[0]) & (energy < edges[-1] + 0.2) & (intensity > 0)
+    key = element * len(PARTS) + part
+    group_total = np.bincount(key[inside], intensity[inside], len(TABLE_ELEMENTS) * len(PARTS))
+    keep = inside & (intensity > 3e-4 * group_total[key])
+    # A line group too weak beside the element's best is not worth a row.
+    best = group_total.reshape(-1, len(PARTS)).max(axis=1)
+    keep &= group_total[key] > 1e-5 * best[element]
+    used, row = np.unique(key[keep], return_inverse=True)
+    # Tabulated positions are good to a few eV, and chemistry moves them by about one.
+    jitter = rng.normal(0.0, settings.line_sigma_kev, size=used.size)
+    rendered = render_rows(
+        used.size, row, energy[keep] + jitter[row], intensity[keep], edges, detector
+    )
+    shapes, sums = _unit_rows(rendered)
+    strength = sums
+    mean_kev = np.bincount(row, energy[keep] * intensity[keep]) / np.bincount(row, intensity[keep])
+    rows = np.full(len(TABLE_ELEMENTS) * len(PARTS), -1)
+    rows[used] = np.where(sums > 0.3 * group_total[used], np.arange(used.size), -1)
+    return shapes, rows.reshape(-1, len(PARTS)), mean_kev, strength
+
+
+def _background_shapes(source, detector, edges, centres, seen, settings, rng):
+    shapes: list[np.ndarray] = []
+    names: dict[str, int] = {}
+    amounts: list[np.ndarray] = []
+    n_matrix = len(scatter.MATRIX_KEV)
+
+    def add(name: str, shape: np.ndarray, amount: np.ndarray | None = None) -> None:
+        names[name] = len(shapes)
+        shapes.append(shape)
+        amounts.append(np.zeros(n_matrix) if amount is None else amount)
+
+    angle = rng.uniform(90.0, 150.0)
+    widths = np.diff(edges)
+    base = np.zeros_like(centres)
+    if source.kind == "electrons":
+        for index, absorbed in enumerate((0.3, 0.8, 2.0)):
+            shape = scatter.bremsstrahlung(source.end_kev, seen, centres, absorbed)
+            one = np.zeros(n_matrix)
+            one[index] = 1.0
+            add(f"continuum {index}", shape, one)
+            base = base + shape
+    else:
+        if settings.continuum and source.kind == "tube":
+            for index, matrix in enumerate(scatter.MATRIX_KEV):
+                shape = widths * scatter.scattered_continuum(source, seen, centres, matrix, angle)
+                one = np.zeros(n_matrix)
+                one[index] = shape.sum()
+                add(f"continuum {index}", shape, one)
+                base = base + shape
+        if settings.scatter:
+            width = rng.uniform(1.3, 3.5)
+            found, rendered, kev = scatter.scattered_lines(
+                source, seen, edges, detector, angle, width
+            )
+            for name, shape, e in zip(found, rendered, kev, strict=True):
+                factor = np.array([
+                    scatter.scatter_power(e, m)
+                    * (scatter.compton_share(e, m) if name.startswith("compton")
+                       else 1.0 - scatter.compton_share(e, m))
+                    for m in scatter.MATRIX_KEV
+                ])  # fmt: skip
+                add(name, shape, factor * shape.sum())
+    if settings.smooth_backgrounds:
+        add("exponential short", scatter.exponential(centres, 10 ** rng.uniform(-0.7, 0.3)))
+        add("exponential long", scatter.exponential(centres, 10 ** rng.uniform(0.3, 1.0)))
+        add("plateau", scatter.plateau(centres, source.end_kev))
+        smooth = base if base.any() else scatter.plateau(centres, source.end_kev)
+        add("wavy", scatter.wavy(centres, smooth, rng))
+    if settings.zero_peak and edges[0] < -0.25:
+        add("zero peak", scatter.zero_peak(centres, rng.uniform(0.02, 0.06)))
+    first = len(shapes)
+    bragg = np.zeros(0, dtype=np.int64)
+    if settings.bragg and source.kind == "tube" and rng.random() < 0.15:
+        count = 6
+        top = min(0.7 * source.end_kev, 18.0)
+        rendered = render_rows(
+            count,
+            np.arange(count),
+            rng.uniform(1.5, top, size=count),
+            np.ones(count),
+            edges,
+            detector,
+            rng.uniform(0.9, 2.0, size=count),
+        )
+        shapes.extend(rendered)
+        amounts.extend([np.zeros(n_matrix)] * count)
+        bragg = np.arange(first, first + count)
+    if not shapes:
+        add("plateau", scatter.plateau(centres, source.end_kev))
+    unit, _ = _unit_rows(np.array(shapes))
+    return unit, names, np.array(amounts).T, bragg

@@ -1,0 +1,206 @@
+"""What a spectrum holds besides the sample's lines: scatter, continuum, electronics, diffraction.
+
+Shapes are counts a channel, as the detector shows them; the caller scales them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from xrfengine.classifier.excitation import GRID_KEV, Source
+from xrfengine.detector import Detector, render_rows
+
+MATRIX_KEV: tuple[float, ...] = (8.0, 18.0, 45.0)
+"""Energy at which a thick sample absorbs as much as it scatters: paper or acrylic, stone, metal."""
+
+_ELECTRON_REST_KEV = 510.999
+
+Seen = Callable[[np.ndarray], np.ndarray]
+
+
+def compton_kev(energy_kev: np.ndarray | float, angle_deg: float) -> np.ndarray:
+    """Energy after Compton scattering at an electron at rest."""
+    energy = np.asarray(energy_kev, dtype=np.float64)
+    return energy / (1.0 + energy / _ELECTRON_REST_KEV * (1.0 - np.cos(np.radians(angle_deg))))
+
+
+def scatter_power(energy_kev: np.ndarray, matrix_kev: float) -> np.ndarray:
+    """Share of photons a thick sample scatters back; absorption falls as E^-2.8."""
+    return 1.0 / (1.0 + (matrix_kev / np.maximum(energy_kev, 0.05)) ** 2.8)
+
+
+def compton_share(energy_kev: np.ndarray, matrix_kev: float) -> np.ndarray:
+    """Inelastic share of the scattering: grows with energy, falls with atomic number.
+
+    A smooth form of the tabulated incoherent over total cross section (Hubbell et al., J. Phys.
+    Chem. Ref. Data 4 (1975) 471): half near 6 keV for carbon, at 20 to 40 keV for metals.
+    """
+    return energy_kev / (energy_kev + 0.75 * matrix_kev)
+
+
+def scattered_continuum(
+    source: Source, seen: Seen, centres_kev: np.ndarray, matrix_kev: float, angle_deg: float
+) -> np.ndarray:
+    """Tube continuum scattered by the sample, counts a channel (of even width), shape (channel,).
+
+    The inelastic part is moved to its Compton energy; both fall off at the tube voltage.
+    """
+    energy = np.clip(centres_kev, 0.05, None)
+    shape = np.zeros_like(energy)
+    inelastic = compton_share(GRID_KEV, matrix_kev)
+    power = source.continuum * scatter_power(GRID_KEV, matrix_kev)
+    for share, at in ((1.0 - inelastic, GRID_KEV), (inelastic, compton_kev(GRID_KEV, angle_deg))):
+        shape += np.interp(energy, at, power * share, left=0.0, right=0.0)
+    return np.where(centres_kev > 0.1, shape * seen(energy), 0.0)
+
+
+def scattered_lines(
+    source: Source,
+    seen: Seen,
+    edges_kev: np.ndarray,
+    detector: Detector,
+    angle_deg: float,
+    compton_width: float,
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Rayleigh and Compton peaks of the source's lines.
+
+    Parameters
+    ----------
+    source : Source
+    seen : callable
+        Efficiency times transmission at an energy.
+    edges_kev : ndarray, shape (channel + 1,)
+    detector : Detector
+    angle_deg : float
+        Mean scattering angle; the Compton peak blends angles about it.
+    compton_width : float
+        Width of Compton peaks over that of lines: 1.3…4 (Doppler and solid angle; MAPS fits 2.75).
+
+    Returns
+    -------
+    names : tuple of str
+        ``"rayleigh K"``, ``"compton K"``, ``"rayleigh L"``, ``"compton L"`` … as the source has.
+    shapes : ndarray, float32, shape (name, channel)
+        Counts per photon of the beam, before the sample's scattering power.
+    energies : ndarray, shape (name,)
+        Mean energy of each.
+    """
+    families = sorted(set(source.line_family))
+    names, rows, energies, intensities, widths, means = [], [], [], [], [], []
+    for family in families:
+        mine = np.array([f == family for f in source.line_family])
+        line_kev, flux = source.line_kev[mine], source.line_flux[mine]
+        if flux.sum() <= 0:
+            continue
+        # Single scattering over a range of angles, and a weak tail of photons scattered twice.
+        moved = [compton_kev(line_kev, angle_deg + turn) for turn in (-14.0, 0.0, 14.0)]
+        twice = compton_kev(moved[1], 90.0)
+        compton = np.concatenate([*moved, twice])
+        shares = np.concatenate([0.27 * flux, 0.36 * flux, 0.27 * flux, 0.10 * flux])
+        wide = np.concatenate([np.full(3 * line_kev.size, 1.0), np.full(line_kev.size, 1.8)])
+        for name, e, f, w in (
+            ("rayleigh", line_kev, flux, np.ones_like(flux)),
+            ("compton", compton, shares, wide * compton_width),
+        ):
+            rows.append(np.full(e.size, len(names)))
+            names.append(f"{name} {family}")
+            energies.append(e)
+            intensities.append(f * seen(e))
+            widths.append(w)
+            means.append(float((e * f).sum() / f.sum()))
+    if not names:
+        return (), np.zeros((0, edges_kev.size - 1), np.float32), np.zeros(0)
+    shapes = render_rows(
+        len(names),
+        np.concatenate(rows),
+        np.concatenate(energies),
+        np.concatenate(intensities),
+        edges_kev,
+        detector,
+        np.concatenate(widths),
+    )
+    return tuple(names), shapes, np.array(means)
+
+
+def bremsstrahlung(
+    beam_kev: float, seen: Seen, centres_kev: np.ndarray, absorbed_kev: float
+) -> np.ndarray:
+    """Continuum under electrons, (E0 − E)/E (Kramers 1923) with absorption in the sample.
+
+    ``absorbed_kev`` is the energy below which the sample takes most of it.
+    """
+    energy = np.clip(centres_kev, 0.05, None)
+    leaving = 1.0 / (1.0 + (absorbed_kev / energy) ** 2.6)
+    shape = np.clip(beam_kev / energy - 1.0, 0.0, None) * leaving * seen(energy)
+    return np.where(centres_kev > 0.08, shape, 0.0)
+
+
+def exponential(centres_kev: np.ndarray, length_kev: float) -> np.ndarray:
+    """exp(−E/length) above 0: charge loss, secondary electrons, whatever falls off."""
+    return np.where(centres_kev > 0, np.exp(-np.clip(centres_kev, 0, None) / length_kev), 0.0)
+
+
+def plateau(centres_kev: np.ndarray, end_kev: float) -> np.ndarray:
+    """Even counts up to the highest energy: Compton electrons in the detector, stray photons."""
+    return np.where(
+        centres_kev > 0, 1.0 / (1.0 + np.exp((centres_kev - end_kev) / (0.03 * end_kev))), 0.0
+    )
+
+
+def wavy(centres_kev: np.ndarray, base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The base times the exponential of a smooth random curve: backgrounds nobody modelled."""
+    low, high = centres_kev[0], centres_kev[-1]
+    knots = np.arange(low, high + 8.0, rng.uniform(2.5, 7.0))
+    curve = np.interp(centres_kev, knots, rng.normal(0.0, 0.7, size=knots.size))
+    # A running mean rounds the corners of the polygon, or they would look like edges.
+    reach = max(int(1.2 / np.diff(centres_kev).mean()), 1)
+    padded = np.pad(curve, reach, mode="edge")
+    window = 2 * reach + 1
+    total = np.cumsum(np.concatenate([[0.0], padded]))
+    return base * np.exp((total[window:] - total[:-window]) / window)
+
+
+def zero_peak(centres_kev: np.ndarray, sigma_kev: float) -> np.ndarray:
+    """The electronics' noise peak at 0 keV that some files keep (Bruker)."""
+    return np.exp(-0.5 * (centres_kev / sigma_kev) ** 2)
+
+
+def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) -> np.ndarray:
+    """Sum peaks: two photons within the pulse-pair resolution count as one of the summed energy.
+
+    Parameters
+    ----------
+    rates : ndarray, float32, shape (n, channel)
+        Expected counts.
+    offset_channels : float
+        Energy of channel 0 over the channel width.
+    fractions : ndarray, shape (n,)
+        Share of events that are pairs, rate times resolving time: 0…0.01.
+
+    Returns
+    -------
+    ndarray, float32, shape (n, channel)
+        Expected counts of the pairs alone: the self-convolution of the whole spectrum. Computed
+        in blocks of channels where they are narrow, for pairs are broad.
+    """
+    from scipy import fft
+
+    n_channels = rates.shape[1]
+    block = max(n_channels // 1024, 1)
+    coarse = rates[:, : n_channels // block * block].reshape(rates.shape[0], -1, block).sum(axis=2)
+    size = coarse.shape[1]
+    length = fft.next_fast_len(2 * size, real=True)
+    spectrum = fft.rfft(coarse, length, axis=1)
+    pairs = fft.irfft(spectrum * spectrum, length, axis=1)
+    total = np.maximum(coarse.sum(axis=1), 1e-9)
+    pairs *= (fractions / total)[:, None]
+    # The pair (i, j) of blocks lies at energy e_i + e_j: channel centre b(i + j) + (b − 1) plus
+    # the offset, read at every channel by linear interpolation.
+    where = (np.arange(n_channels) - offset_channels - (block - 1)) / block
+    where = np.clip(where, 0.0, length - 1.001)
+    low = where.astype(np.int64)
+    rest = (where - low).astype(np.float32)
+    pairs = np.maximum(pairs, 0.0).astype(np.float32) / np.float32(block)
+    return pairs[:, low] * (1.0 - rest) + pairs[:, low + 1] * rest
