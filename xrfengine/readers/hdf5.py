@@ -7,6 +7,7 @@ reading may take on top of a 200 MB cube.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import h5py
 import numpy as np
 
 from xrfengine.errors import ReadError
-from xrfengine.readers.source import Source, bands, calibration_of, instrument_of, lower_keys
+from xrfengine.readers.source import Source, boxes, calibration_of, instrument_of, lower_keys
 
 CHUNK_CACHE_BYTES = 4 << 20
 
@@ -40,8 +41,8 @@ def open_hdf5(path: Path) -> Iterator[Source]:
         try:
             counts = _counts(path, file)
             yield _source(path, file, counts)
-        except (OSError, RuntimeError) as error:
-            # h5py tells of damage inside a file as either of the two.
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            # h5py tells of damage inside a file as any of these.
             raise _unreadable(path, error) from error
 
 
@@ -73,7 +74,8 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item
+            # A damaged name is no text and comes as bytes.
+            found[name if isinstance(name, str) else os.fsdecode(name)] = item
 
     file.visititems(visit)
     return found
@@ -104,7 +106,7 @@ def _counts(path: Path, file: h5py.File) -> h5py.Dataset:
 
 def _energy(counts: h5py.Dataset) -> tuple[np.ndarray | None, str]:
     """Energies in keV that stand beside the counts, and the name they stand under."""
-    beside = {name.lower(): name for name in counts.parent}
+    beside = {str(name).lower(): name for name in counts.parent}
     for name in ENERGY_NAMES:
         item = counts.parent.get(beside[name]) if name in beside else None
         if not isinstance(item, h5py.Dataset) or item.shape is None:
@@ -139,7 +141,7 @@ def _dimension_names(counts: h5py.Dataset) -> list[str | None]:
 
 
 def _source(path: Path, file: h5py.File, counts: h5py.Dataset) -> Source:
-    stored_shape = counts.shape or (0,)
+    stored_shape = (0,) if counts.shape is None else counts.shape
     order = axis_order(_dimension_names(counts), len(stored_shape))
     shape = tuple(stored_shape[i] for i in order)
     attributes = {**file.attrs, **counts.parent.attrs, **counts.attrs}
@@ -157,13 +159,13 @@ def _source(path: Path, file: h5py.File, counts: h5py.Dataset) -> Source:
     def fill(out: np.ndarray) -> Iterator[float]:
         # The view has the axes as stored; reading straight into it saves a second array.
         stored = out.transpose(np.argsort(order))
-        chunk_rows = counts.chunks[0] if counts.chunks else 1
-        for band in bands(stored_shape, counts.dtype.itemsize, chunk_rows):
+        chunk = counts.chunks or (1,) * len(stored_shape)
+        for box in boxes(stored_shape, counts.dtype.itemsize, chunk):
             if stored.flags.c_contiguous:
-                counts.read_direct(stored, np.s_[band], np.s_[band])
+                counts.read_direct(stored, box, box)
             else:
-                stored[band] = counts[band]
-            yield band.stop / stored_shape[0]
+                stored[box] = counts[box]
+            yield box[0].stop / stored_shape[0]
 
     is_netcdf = "_Netcdf4Dimid" in counts.attrs or path.suffix.lower() == ".nc"
     return Source(

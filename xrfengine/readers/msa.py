@@ -80,14 +80,15 @@ def _split(path: Path, text: str) -> tuple[dict[str, str], list[str], bool]:
     """Header lines by keyword, data lines, and whether the file has its closing line."""
     header: dict[str, str] = {}
     body: list[str] = []
-    in_data = False
+    in_data = has_end = False
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("#"):
             keyword, _, value = line[1:].partition(":")
             keyword = keyword.strip().upper().partition(" ")[0]
             if keyword == "ENDOFDATA":
-                return header, body, True
+                has_end = True
+                break
             if keyword == "SPECTRUM":
                 in_data = True
             elif not in_data:
@@ -101,7 +102,7 @@ def _split(path: Path, text: str) -> tuple[dict[str, str], list[str], bool]:
         )
     if not in_data:
         raise _truncated(path, "there is no line #SPECTRUM and nothing after the header")
-    return header, body, False
+    return header, body, has_end
 
 
 def _truncated(path: Path, what: str) -> ReadError:

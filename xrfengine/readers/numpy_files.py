@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -64,7 +66,15 @@ def open_npz(path: Path) -> Iterator[Source]:
                 check_layout(path, header[0], header[2])
                 energy = values.get("energy_kev", values.get("energy"))
                 yield _source(path, "NumPy .npz", file, header, held, values, energy)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        ValueError,
+        RuntimeError,  # encrypted, or compressed in a way that Python lacks
+    ) as error:
         raise ReadError(
             f"{path}: the archive is damaged or truncated ({error})",
             "Copy it again, or save it anew.",
@@ -76,8 +86,9 @@ def _header(path: Path, file: IO[bytes]) -> Header:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         return read(file)
-    except (ValueError, EOFError) as error:
-        text = str(error).splitlines()[0]
+    except (ValueError, EOFError, SyntaxError, OverflowError, tokenize.TokenError) as error:
+        # NumPy parses the header as a Python literal: damage shows as any error of that.
+        text = (str(error) or type(error).__name__).splitlines()[0]
         raise ReadError(
             f"{path}: the header of the array is damaged or truncated ({text})",
             "Copy the file again, or save it anew with numpy.save.",

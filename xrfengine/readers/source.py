@@ -7,6 +7,7 @@ file, the problem and the remedy; nothing is ever unpickled.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -64,6 +65,18 @@ def bands(shape: tuple[int, ...], itemsize: int, multiple: int = 1) -> Iterator[
     yield from chunks(shape[0], rows)
 
 
+def boxes(
+    shape: tuple[int, ...], itemsize: int, chunk: tuple[int, ...]
+) -> Iterator[tuple[slice, ...]]:
+    """Boxes of whole chunks that cover an array, each of one chunk or about ``BAND_BYTES``."""
+    sides = [min(side, n) for side, n in zip(chunk, shape, strict=True)]
+    for axis in reversed(range(len(shape))):
+        room = BAND_BYTES // (math.prod(sides) * itemsize)
+        sides[axis] = min(shape[axis], sides[axis] * max(1, room))
+    axes = [list(chunks(n, side)) for n, side in zip(shape, sides, strict=True)]
+    yield from itertools.product(*axes)
+
+
 def check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise ReadError unless these can be counts of a cube or of a spectrum."""
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
@@ -83,7 +96,7 @@ def check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
             "A cube needs the three axes (y, x, channel), a single spectrum one; "
             "reshape a list of spectra to (rows, columns, channels).",
         )
-    if 0 in shape:
+    if min(shape) < 1:
         raise ReadError(
             f"{path}: the counts are empty, their shape is {shape}",
             "Check that the measurement was saved to the end.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from xrfengine.errors import ReadError
 from xrfengine.readers.hdf5 import ENERGY_NAMES, axis_order
-from xrfengine.readers.source import Source, bands, calibration_of, instrument_of
+from xrfengine.readers.source import Source, boxes, calibration_of, instrument_of
 
 
 def is_zarr(path: Path) -> bool:
@@ -74,10 +73,15 @@ def _source(path: Path, arrays: dict[str, Any], group_attributes: dict[str, Any]
         return calibration_of(path, attributes, shape[-1])
 
     def fill(out: np.ndarray) -> Iterator[float]:
+        import zarr
+
         stored = out.transpose(np.argsort(order))
-        for band in bands(counts.shape, counts.dtype.itemsize, counts.chunks[0]):
-            stored[band] = counts[band]
-            yield band.stop / counts.shape[0]
+        # One chunk after the other: decoding many at once, each in a thread with memory of its
+        # own, would take half the cube again.
+        with zarr.config.set({"async.concurrency": 1}):
+            for box in boxes(counts.shape, counts.dtype.itemsize, counts.chunks):
+                stored[box] = counts[box]
+                yield box[0].stop / counts.shape[0]
 
     return Source(
         format="Zarr",
@@ -87,11 +91,3 @@ def _source(path: Path, arrays: dict[str, Any], group_attributes: dict[str, Any]
         fill=fill,
         instrument=instrument_of(attributes),
     )
-
-
-def zarr_kind(path: Path) -> str:
-    """What the metadata of a store says it is: ``group`` or ``array``."""
-    try:
-        return str(json.loads((path / "zarr.json").read_text()).get("node_type", "group"))
-    except (OSError, ValueError):
-        return "group"
