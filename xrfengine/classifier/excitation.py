@@ -164,6 +164,7 @@ def tube_source(
     filter_material: str | None = None,
     filter_um: float = 0.0,
     optics_cut_kev: float | None = None,
+    optics_power: float = 4.0,
     characteristic_scale: float = 1.0,
 ) -> Source:
     """Spectrum of an X-ray tube behind window, filter and optics.
@@ -180,8 +181,8 @@ def tube_source(
         Beryllium window of the tube.
     filter_material, filter_um : str or None, float
         Primary filter.
-    optics_cut_kev : float or None
-        A polycapillary passes half at this energy and falls as E⁻⁴ above.
+    optics_cut_kev, optics_power : float or None, float
+        A polycapillary passes half at this energy and falls with this power above.
     characteristic_scale : float
         Factor on the lines: real tubes differ from the formula.
     """
@@ -200,7 +201,7 @@ def tube_source(
             grams = filter_um * 1e-4 * _DENSITY[filter_material]
             share = share * transmission(filter_material, grams, energy)
         if optics_cut_kev:
-            share = share / (1.0 + (energy / optics_cut_kev) ** 4)
+            share = share / (1.0 + (energy / optics_cut_kev) ** optics_power)
         return share
 
     continuum = continuum * passed(GRID_KEV)
@@ -251,6 +252,8 @@ def random_source(
     """
     kind = rng.random()
     if kind < share_electrons:
+        if rng.random() < 0.1:  # transmission microscope
+            return electron_source(rng.choice([80.0, 200.0, 300.0]))
         return electron_source(rng.choice([5, 10, 12, 15, 15, 20, 20, 25, 30]) + rng.normal(0, 0.1))
     if kind < share_electrons + share_mono:
         return mono_source(rng.uniform(5.0, 25.0))
@@ -261,13 +264,13 @@ def random_source(
     kv = rng.choice(usual) if rng.random() < 0.5 else rng.uniform(low, high)
     kv = float(np.clip(kv, low, high))
     material, micrometres, cut = None, 0.0, None
-    if filters and rng.random() < 0.4:
+    if filters and rng.random() < 0.33:
         material = str(rng.choice(["Al", "Al", "Ti", "Ni", "Cu", "Zr", "Mo", "Rh", "Ag"]))
         # Thick enough to matter, thin enough to leave some beam at 0.7 of the voltage.
         at = attenuation_cm2_g(material, 0.7 * kv) * _DENSITY[material] * 1e-4
-        micrometres = rng.uniform(0.05, 3.0) / float(at)
+        micrometres = 10 ** rng.uniform(-1.5, 0.6) / float(at)
     if filters and rng.random() < 0.25:
-        cut = rng.uniform(10.0, 25.0)
+        cut = rng.uniform(6.0, 22.0)
     return tube_source(
         anode,
         kv,
@@ -275,5 +278,6 @@ def random_source(
         filter_material=material,
         filter_um=micrometres,
         optics_cut_kev=cut,
+        optics_power=rng.uniform(2.0, 5.5),
         characteristic_scale=float(np.exp(rng.normal(0.0, 0.5))),
     )

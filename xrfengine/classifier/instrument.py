@@ -251,8 +251,10 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
         row_strength=np.concatenate([strength, np.zeros(extra.shape[0])]),
         background=background,
         scatter_amounts=padded,
-        scatter_level=float(np.clip(rng.normal(-0.3, 0.6), -2.0, 1.5)),
-        pile_up=10 ** rng.uniform(-5.0, -2.3) if settings.sum_peaks else 0.0,
+        scatter_level=float(
+            np.clip(rng.normal(0.2 if source.kind == "mono" else -0.3, 0.6), -2.0, 1.5)
+        ),
+        pile_up=10 ** rng.uniform(-5.0, -1.7) if settings.sum_peaks else 0.0,
         has_air=air,
         bragg_rows=bragg + offset,
         fine_start=start,
@@ -290,11 +292,21 @@ def _element_shapes(source, detector, edges, seen, settings, rng):
     return shapes, rows.reshape(-1, len(PARTS)), mean_kev, strength
 
 
+def _line_scatter(name: str, energy_kev: float) -> np.ndarray:
+    """Scattered share of a line of the source for each matrix; ``name`` says which kind."""
+    factors = []
+    for balance_kev, half_kev in scatter.MATRICES:
+        inelastic = scatter.compton_share(energy_kev, half_kev)
+        kind = inelastic if name.startswith("compton") else 1.0 - inelastic
+        factors.append(scatter.scatter_power(energy_kev, balance_kev) * kind)
+    return np.array(factors)
+
+
 def _background_shapes(source, detector, edges, centres, seen, settings, rng):
     shapes: list[np.ndarray] = []
     names: dict[str, int] = {}
     amounts: list[np.ndarray] = []
-    n_matrix = len(scatter.MATRIX_KEV)
+    n_matrix = len(scatter.MATRICES)
 
     def add(name: str, shape: np.ndarray, amount: np.ndarray | None = None) -> None:
         names[name] = len(shapes)
@@ -313,24 +325,22 @@ def _background_shapes(source, detector, edges, centres, seen, settings, rng):
             base = base + shape
     else:
         if settings.continuum and source.kind == "tube":
-            for index, matrix in enumerate(scatter.MATRIX_KEV):
+            for index, matrix in enumerate(scatter.MATRICES):
                 shape = widths * scatter.scattered_continuum(source, seen, centres, matrix, angle)
                 one = np.zeros(n_matrix)
                 one[index] = shape.sum()
                 add(f"continuum {index}", shape, one)
                 base = base + shape
         if settings.scatter:
-            width = rng.uniform(1.3, 3.5)
+            width = rng.uniform(0.012, 0.05)
             found, rendered, kev = scatter.scattered_lines(
                 source, seen, edges, detector, angle, width
             )
             for name, shape, e in zip(found, rendered, kev, strict=True):
-                factor = np.array([
-                    scatter.scatter_power(e, m)
-                    * (scatter.compton_share(e, m) if name.startswith("compton")
-                       else 1.0 - scatter.compton_share(e, m))
-                    for m in scatter.MATRIX_KEV
-                ])  # fmt: skip
+                factor = _line_scatter(name, e)
+                if not name.endswith(("K", "mono")):
+                    # How much of the soft L lines comes back depends on surface and geometry.
+                    factor = factor * 10 ** rng.normal(0.3, 0.5)
                 add(name, shape, factor * shape.sum())
     if settings.smooth_backgrounds:
         add("exponential short", scatter.exponential(centres, 10 ** rng.uniform(-0.7, 0.3)))
@@ -338,7 +348,7 @@ def _background_shapes(source, detector, edges, centres, seen, settings, rng):
         add("plateau", scatter.plateau(centres, source.end_kev))
         smooth = base if base.any() else scatter.plateau(centres, source.end_kev)
         add("wavy", scatter.wavy(centres, smooth, rng))
-    if settings.zero_peak and edges[0] < -0.25:
+    if settings.zero_peak and edges[0] < 0.03 and (edges[0] < -0.5 or rng.random() < 0.3):
         add("zero peak", scatter.zero_peak(centres, rng.uniform(0.02, 0.06)))
     first = len(shapes)
     bragg = np.zeros(0, dtype=np.int64)

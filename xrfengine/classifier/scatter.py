@@ -12,8 +12,10 @@ import numpy as np
 from xrfengine.classifier.excitation import GRID_KEV, Source
 from xrfengine.detector import Detector, render_rows
 
-MATRIX_KEV: tuple[float, ...] = (8.0, 18.0, 45.0)
-"""Energy at which a thick sample absorbs as much as it scatters: paper or acrylic, stone, metal."""
+MATRICES: tuple[tuple[float, float], ...] = ((7.0, 2.0), (20.0, 7.0), (60.0, 25.0))
+"""Thin or organic samples, stone, metal: the energy in keV at which a sample absorbs as much as it
+scatters, and that at which half of the scattering is inelastic (Hubbell et al., J. Phys. Chem.
+Ref. Data 4 (1975) 471; carbon 2 keV at large angles, iron about 25)."""
 
 _ELECTRON_REST_KEV = 510.999
 
@@ -26,22 +28,26 @@ def compton_kev(energy_kev: np.ndarray | float, angle_deg: float) -> np.ndarray:
     return energy / (1.0 + energy / _ELECTRON_REST_KEV * (1.0 - np.cos(np.radians(angle_deg))))
 
 
-def scatter_power(energy_kev: np.ndarray, matrix_kev: float) -> np.ndarray:
-    """Share of photons a thick sample scatters back; absorption falls as E^-2.8."""
-    return 1.0 / (1.0 + (matrix_kev / np.maximum(energy_kev, 0.05)) ** 2.8)
+def scatter_power(energy_kev: np.ndarray, balance_kev: float) -> np.ndarray:
+    """Share of photons a sample scatters back, 0…1: half at ``balance_kev``.
 
-
-def compton_share(energy_kev: np.ndarray, matrix_kev: float) -> np.ndarray:
-    """Inelastic share of the scattering: grows with energy, falls with atomic number.
-
-    A smooth form of the tabulated incoherent over total cross section (Hubbell et al., J. Phys.
-    Chem. Ref. Data 4 (1975) 471): half near 6 keV for carbon, at 20 to 40 keV for metals.
+    Absorption falls as E^-2.8 while coherent scattering rises slowly towards low energies, so the
+    ratio falls as about E^2.5.
     """
-    return energy_kev / (energy_kev + 0.75 * matrix_kev)
+    return 1.0 / (1.0 + (balance_kev / np.maximum(energy_kev, 0.05)) ** 2.5)
+
+
+def compton_share(energy_kev: np.ndarray, half_kev: float) -> np.ndarray:
+    """Inelastic share of the scattering, 0…1: grows with energy, falls with atomic number."""
+    return energy_kev / (energy_kev + half_kev)
 
 
 def scattered_continuum(
-    source: Source, seen: Seen, centres_kev: np.ndarray, matrix_kev: float, angle_deg: float
+    source: Source,
+    seen: Seen,
+    centres_kev: np.ndarray,
+    matrix: tuple[float, float],
+    angle_deg: float,
 ) -> np.ndarray:
     """Tube continuum scattered by the sample, counts a channel (of even width), shape (channel,).
 
@@ -49,8 +55,9 @@ def scattered_continuum(
     """
     energy = np.clip(centres_kev, 0.05, None)
     shape = np.zeros_like(energy)
-    inelastic = compton_share(GRID_KEV, matrix_kev)
-    power = source.continuum * scatter_power(GRID_KEV, matrix_kev)
+    balance_kev, half_kev = matrix
+    inelastic = compton_share(GRID_KEV, half_kev)
+    power = source.continuum * scatter_power(GRID_KEV, balance_kev)
     for share, at in ((1.0 - inelastic, GRID_KEV), (inelastic, compton_kev(GRID_KEV, angle_deg))):
         shape += np.interp(energy, at, power * share, left=0.0, right=0.0)
     return np.where(centres_kev > 0.1, shape * seen(energy), 0.0)
@@ -76,7 +83,7 @@ def scattered_lines(
     angle_deg : float
         Mean scattering angle; the Compton peak blends angles about it.
     compton_width : float
-        Width of Compton peaks over that of lines: 1.3…4 (Doppler and solid angle; MAPS fits 2.75).
+        FWHM that Doppler broadening and solid angle add, over the energy: 0.012…0.05.
 
     Returns
     -------
@@ -99,10 +106,11 @@ def scattered_lines(
         twice = compton_kev(moved[1], 90.0)
         compton = np.concatenate([*moved, twice])
         shares = np.concatenate([0.27 * flux, 0.36 * flux, 0.27 * flux, 0.10 * flux])
-        wide = np.concatenate([np.full(3 * line_kev.size, 1.0), np.full(line_kev.size, 1.8)])
+        doubled = np.repeat([1.0, 1.8], [3 * line_kev.size, line_kev.size])
+        broad = doubled * compton_width * compton / detector.fwhm_kev(compton)
         for name, e, f, w in (
             ("rayleigh", line_kev, flux, np.ones_like(flux)),
-            ("compton", compton, shares, wide * compton_width),
+            ("compton", compton, shares, np.sqrt(1.0 + broad**2)),
         ):
             rows.append(np.full(e.size, len(names)))
             names.append(f"{name} {family}")
@@ -168,7 +176,7 @@ def zero_peak(centres_kev: np.ndarray, sigma_kev: float) -> np.ndarray:
 
 
 def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) -> np.ndarray:
-    """Sum peaks: two photons within the pulse-pair resolution count as one of the summed energy.
+    """Sum peaks: two or three photons within the resolving time count as one of the summed energy.
 
     Parameters
     ----------
@@ -177,30 +185,43 @@ def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) ->
     offset_channels : float
         Energy of channel 0 over the channel width.
     fractions : ndarray, shape (n,)
-        Share of events that are pairs, rate times resolving time: 0…0.01.
+        Share of events that are pairs, rate times resolving time: 0…0.04.
 
     Returns
     -------
     ndarray, float32, shape (n, channel)
-        Expected counts of the pairs alone: the self-convolution of the whole spectrum. Computed
-        in blocks of channels where they are narrow, for pairs are broad.
+        Expected counts of the sums alone: the self-convolution of the whole spectrum, and its
+        second order where pairs are frequent. Computed in blocks of channels where these are
+        narrow, for sum peaks are broad.
     """
     from scipy import fft
 
-    n_channels = rates.shape[1]
+    n, n_channels = rates.shape
     block = max(n_channels // 1024, 1)
-    coarse = rates[:, : n_channels // block * block].reshape(rates.shape[0], -1, block).sum(axis=2)
-    size = coarse.shape[1]
-    length = fft.next_fast_len(2 * size, real=True)
+    coarse = rates[:, : n_channels // block * block].reshape(n, -1, block).sum(axis=2)
+    triples = bool(fractions.max(initial=0.0) > 3e-3)
+    length = fft.next_fast_len((3 if triples else 2) * coarse.shape[1], real=True)
     spectrum = fft.rfft(coarse, length, axis=1)
-    pairs = fft.irfft(spectrum * spectrum, length, axis=1)
-    total = np.maximum(coarse.sum(axis=1), 1e-9)
-    pairs *= (fractions / total)[:, None]
-    # The pair (i, j) of blocks lies at energy e_i + e_j: channel centre b(i + j) + (b − 1) plus
-    # the offset, read at every channel by linear interpolation.
-    where = (np.arange(n_channels) - offset_channels - (block - 1)) / block
-    where = np.clip(where, 0.0, length - 1.001)
+    share = (fractions / np.maximum(coarse.sum(axis=1), 1e-9)).astype(np.float32)[:, None]
+    order = spectrum * spectrum * share
+    sums = _read_sums(fft.irfft(order, length, axis=1), 2, n_channels, block, offset_channels)
+    if triples:
+        order *= spectrum * share
+        sums += _read_sums(fft.irfft(order, length, axis=1), 3, n_channels, block, offset_channels)
+    return sums
+
+
+def _read_sums(
+    blocks: np.ndarray, photons: int, n_channels: int, block: int, offset_channels: float
+) -> np.ndarray:
+    """Counts in channels from counts in blocks, indexed by the sum of the photons' blocks.
+
+    Block i is centred on channel b·i + (b − 1)/2 and channel c stands for the energy c + offset
+    (in channels), so the sum of m photons falls on c = b·Σi + m(b − 1)/2 + (m − 1)·offset.
+    """
+    where = np.arange(n_channels) - (photons - 1) * offset_channels - photons * (block - 1) / 2
+    where = np.clip(where / block, 0.0, blocks.shape[1] - 1.001)
     low = where.astype(np.int64)
     rest = (where - low).astype(np.float32)
-    pairs = np.maximum(pairs, 0.0).astype(np.float32) / np.float32(block)
-    return pairs[:, low] * (1.0 - rest) + pairs[:, low + 1] * rest
+    blocks = np.maximum(blocks, 0.0).astype(np.float32) / np.float32(block)
+    return blocks[:, low] * (1.0 - rest) + blocks[:, low + 1] * rest

@@ -263,7 +263,7 @@ class Simulator:
         self, instrument: InstrumentShapes, rates: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         share = instrument.pile_up * np.exp(rng.normal(0.0, 0.8, size=rates.shape[0]))
-        share = np.minimum(share, 0.01).astype(np.float32)
+        share = np.minimum(share, 0.04).astype(np.float32)
         calibration = instrument.calibration
         pairs = scatter.pile_up(rates, calibration.offset_kev / calibration.gain_kev, share)
         pairs[:, : instrument.fine_start] = 0
@@ -401,16 +401,16 @@ def _add_background(
     if instrument.source.kind == "electrons":
         level = rng.normal(0.0, 0.35) + rng.normal(0.0, 0.2, size=n)
     else:  # paper scatters more than metal
-        level += mix @ np.linspace(0.4, -0.5, n_matrix)
+        level += mix @ np.linspace(0.5, -0.6, n_matrix)
     weights += (scattered * (total * 10**level)[:, None]).astype(np.float32)
     everything = weights.sum(axis=1, dtype=np.float64)
     everything = np.where(everything > 0, everything, 1.0)
     for name, low, high, share in (
-        ("exponential short", -3.5, -0.5, 0.6),
-        ("exponential long", -3.5, -0.7, 0.6),
-        ("plateau", -4.0, -1.0, 0.7),
-        ("wavy", -2.5, -0.1, 0.4),
-        ("zero peak", -3.0, -0.3, 0.8),
+        ("exponential short", -3.5, -0.4, 0.65),
+        ("exponential long", -3.5, 0.0, 0.6),
+        ("plateau", -4.0, -0.1, 0.75),
+        ("wavy", -2.5, 0.0, 0.4),
+        ("zero peak", -3.0, 0.3, 0.8),
     ):
         if name in names and rng.random() < share:
             level = rng.uniform(low, high) + rng.normal(0.0, 0.25, size=n)
