@@ -1,9 +1,9 @@
 """A synthetic painting with known truth: demo, tests, benchmarks.
 
-A lady in profile before a landscape, in some twenty historical pigments; beneath her an abandoned
-portrait of a man in a red cap, which only X-rays see; restorers of two centuries have retouched
-the losses. Colours (Kubelka–Munk) and spectra (fluorescence, absorption by the layers above,
-scatter, detector) follow from the same paint films.
+A lady in profile before a landscape, in some twenty historical pigments. The man in a red cap whom
+she faced was painted out: only X-rays see him. Restorers of two centuries have retouched losses.
+Colours (Kubelka–Munk) and spectra (fluorescence, absorption by the layers above, scatter,
+detector) follow from the same paint films.
 """
 
 from __future__ import annotations

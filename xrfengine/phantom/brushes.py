@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 HEIGHT = 1.4
@@ -106,6 +106,18 @@ class Board:
         ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return self._draw([c + r * ring for c, r in zip(centres, radii, strict=True)])
 
+    def text(self, words: str, x: float, y: float, height: float) -> np.ndarray:
+        """Mask of lettering centred at (x, y), letters ``height`` tall."""
+        rows, columns = self.shape
+        factor = _SUPERSAMPLING
+        image = Image.new("L", (columns * factor, rows * factor), 0)
+        font = ImageFont.load_default(size=max(4.0, 1.35 * height * rows * factor / HEIGHT))
+        ImageDraw.Draw(image).text(
+            (x * columns * factor, y * rows * factor / HEIGHT), words, 255, font, anchor="mm"
+        )
+        fine = np.asarray(image, dtype=np.float32) / 255.0
+        return fine.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+
     def blob(self, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
         """A Gaussian spot, 1 at its centre; ``angle`` in degrees."""
         a = np.deg2rad(angle)
@@ -128,6 +140,11 @@ class Board:
         grid = self.rng(tag).standard_normal((128, 128)).astype(np.float32)
         field = ndimage.map_coordinates(grid, [v % 128, u % 128], order=1, mode="grid-wrap")
         return np.clip(field, -2.5, 2.5)
+
+    def strands(self, tag: str, along: np.ndarray, across: np.ndarray) -> np.ndarray:
+        """Long fibres in curved coordinates (grains): hair, threads; about −1…1."""
+        coarse = self._lattice(tag, along, across)
+        return 0.65 * coarse + 0.5 * self._lattice(f"{tag} fine", 1.7 * along, 2.3 * across)
 
     def fbm(self, tag: str, along: float, across: float, angle: float = 0.0, octaves: int = 4):
         """Fractal noise of about −1…1: clouds, stains, foliage."""

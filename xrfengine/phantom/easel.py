@@ -38,6 +38,7 @@ class Easel:
         self.films = np.zeros((len(LAYERS), *board.shape, len(NAMES)), np.float32)
         self.areas = np.zeros(board.shape, np.int8)
         self.direction = np.zeros(board.shape, np.float32)
+        self.sky_tone = np.zeros(board.shape, np.float32)
 
     def lay(
         self,

@@ -28,7 +28,7 @@ from xrfengine.phantom.spectra import (
 )
 from xrfengine.phantom.visibility import VISIBLE_Z, rebin_factor, significance
 
-TITLE = "Demo: portrait of a lady, painted over"
+TITLE = "Demo: lady in profile, a man painted out"
 VERSION = 1
 """Raise it when the same settings give other counts: kept demo files are built anew."""
 

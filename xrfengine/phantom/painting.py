@@ -1,4 +1,4 @@
-"""The composition: a lady in profile before a landscape, painted over a man in a red cap."""
+"""The composition: a lady in profile before a landscape, and the man painted out beside her."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from xrfengine.phantom.easel import LAYERS, Easel, Painting
 
 def compose(shape_yx: tuple[int, int], seed: int) -> Painting:
     """Paint the whole picture.
+
+    Modelled on Florentine double portraits: she looks at a man in a red cap who has been covered
+    with sky and hills.
 
     Parameters
     ----------

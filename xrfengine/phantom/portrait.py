@@ -1,4 +1,4 @@
-"""The two sitters: a lady in profile, and beneath her the man with the red cap."""
+"""The two sitters: the lady in profile, and the man in a red cap who was painted out."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _BUST: Points = [
 ]  # fmt: skip
 
 _SLEEVE: Points = [
-    (0.700, 0.900), (0.760, 0.885), (0.850, 0.915), (0.930, 0.985), (0.985, 1.080), (1.010, 1.200),
-    (0.990, 1.310), (0.640, 1.310), (0.600, 1.270), (0.590, 1.190), (0.605, 1.090), (0.635, 0.980),
+    (0.690, 0.880), (0.740, 0.855), (0.820, 0.872), (0.905, 0.925), (0.970, 1.000), (1.015, 1.120),
+    (1.030, 1.310), (0.640, 1.310), (0.600, 1.270), (0.590, 1.190), (0.605, 1.090), (0.635, 0.980),
 ]  # fmt: skip
 
-SKIN_DARK: Mix = {"lead white": 0.40, "red ochre": 0.24, "umber": 0.22, "yellow ochre": 0.20}
-SKIN_HALF: Mix = {"lead white": 0.80, "red ochre": 0.06, "yellow ochre": 0.13, "malachite": 0.03}
-SKIN_LIGHT: Mix = {"lead white": 0.92, "vermilion": 0.022, "yellow ochre": 0.06}
-SKIN_PALE: Mix = {"lead white": 0.97, "vermilion": 0.006, "lead-tin yellow": 0.03}
+SKIN_DARK: Mix = {"lead white": 0.62, "red ochre": 0.13, "umber": 0.15, "malachite": 0.06}
+SKIN_HALF: Mix = {"lead white": 0.91, "red ochre": 0.030, "yellow ochre": 0.045, "malachite": 0.02}
+SKIN_LIGHT: Mix = {"lead white": 0.95, "vermilion": 0.014, "yellow ochre": 0.035}
+SKIN_PALE: Mix = {"lead white": 0.98, "vermilion": 0.004, "lead-tin yellow": 0.02}
 
 
 def first_portrait(easel: Easel) -> None:
-    """The abandoned portrait: a man turned the other way; seen by X-rays only."""
+    """The man who faced her, painted out with sky and hills; seen by X-rays only."""
     b = easel.board
 
     def at(points: Points) -> Points:
-        return [(0.045 + 0.95 * x, 0.02 + 0.95 * y) for x, y in points]
+        return [(0.72 * x - 0.128, 0.72 * y + 0.125) for x, y in points]
 
     face = b.shape_of(at([
         (0.335, 0.305), (0.480, 0.285), (0.520, 0.315), (0.536, 0.365), (0.530, 0.395),
@@ -59,8 +59,8 @@ def first_portrait(easel: Easel) -> None:
         (0.270, 0.480), (0.290, 0.360),
     ]), 0.004)  # fmt: skip
     coat = b.shape_of(at([
-        (0.250, 0.760), (0.160, 0.830), (0.050, 0.900), (-0.060, 1.050), (-0.08, 1.330),
-        (0.700, 1.330), (0.740, 1.130), (0.680, 0.960), (0.560, 0.860), (0.455, 0.790),
+        (0.250, 0.760), (0.160, 0.830), (0.050, 0.900), (-0.060, 1.050), (-0.08, 1.800),
+        (0.600, 1.800), (0.690, 1.250), (0.640, 0.980), (0.550, 0.870), (0.455, 0.790),
         (0.400, 0.835), (0.300, 0.830),
     ]), 0.006)  # fmt: skip
     cap = b.shape_of(at([
@@ -85,16 +85,16 @@ def first_portrait(easel: Easel) -> None:
               20.0 * body)  # fmt: skip
     light = b.relief(face, 0.10, (0.65, -0.45, 0.65))
     features = (
-        0.55 * b.blob(*at([(0.505, 0.418)])[0], 0.030, 0.012)
-        + 0.45 * b.blob(*at([(0.530, 0.560)])[0], 0.030, 0.006)
-        + 0.30 * b.blob(*at([(0.420, 0.645)])[0], 0.080, 0.020, -12)
-        + 0.35 * b.blob(*at([(0.345, 0.760)])[0], 0.10, 0.050)
+        0.75 * b.blob(*at([(0.508, 0.420)])[0], 0.020, 0.011)
+        + 0.45 * b.blob(*at([(0.530, 0.560)])[0], 0.022, 0.006)
+        + 0.30 * b.blob(*at([(0.420, 0.645)])[0], 0.058, 0.015, -12)
+        + 0.35 * b.blob(*at([(0.345, 0.760)])[0], 0.07, 0.036)
     )
     easel.lay("underpainting", face, ramp(light - features, SKIN_DARK, SKIN_HALF, SKIN_LIGHT,
               SKIN_PALE), (10.0 + 22.0 * np.clip(light - features, 0, 1)) * body)  # fmt: skip
-    blush = face * b.blob(*at([(0.478, 0.520)])[0], 0.045, 0.035)
+    blush = face * b.blob(*at([(0.478, 0.520)])[0], 0.032, 0.026)
     easel.lay("underpainting", 0.6 * blush, {"lead white": 0.7, "vermilion": 0.3}, 26.0 * body)
-    lips = b.line(at([(0.558, 0.560), (0.535, 0.561), (0.512, 0.566)]), [0.012, 0.014, 0.004])
+    lips = b.line(at([(0.558, 0.560), (0.535, 0.561), (0.512, 0.566)]), [0.010, 0.012, 0.004])
     easel.lay("underpainting", lips, {"vermilion": 0.6, "lead white": 0.4}, 22.0)
     easel.lay("underpainting", hair, {"umber": 0.75, "bone black": 0.25}, 20.0 * body)
     fold = b.relief(cap, 0.08, (0.5, -0.7, 0.5)) + 0.25 * b.fbm("cap", 0.20, 0.05, -35)
@@ -104,7 +104,7 @@ def first_portrait(easel: Easel) -> None:
     easel.lay("underpainting", cap, red, (10.0 + 20.0 * np.clip(fold, 0, 1)) * body)
     chain = np.array(at([(0.29, 0.845), (0.32, 0.885), (0.36, 0.92), (0.41, 0.945), (0.46, 0.95),
                          (0.50, 0.93), (0.53, 0.895)]))  # fmt: skip
-    easel.lay("underpainting", b.discs(chain, np.full(len(chain), 0.014)),
+    easel.lay("underpainting", b.discs(chain, np.full(len(chain), 0.0125)),
               {"lead-tin yellow": 1.0}, 30.0)  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _dress(easel: Easel) -> None:
     bust = b.shape_of(_BUST)
     bust = bust * smoothstep(1.272, 1.268, b.y)
     folds = b.noise("dress folds", 0.60, 0.035, 82) * 0.10
-    light = b.relief(bust, 0.10, (-0.7, -0.45, 0.55)) + folds
+    light = 0.14 + 0.86 * b.relief(bust, 0.10, (-0.7, -0.45, 0.55)) + folds
     easel.lay(
         "paint", bust,
         ramp(1.1 * light - 0.1, {"vermilion": 0.25, "bone black": 0.40, "red ochre": 0.35},
@@ -130,12 +130,15 @@ def _dress(easel: Easel) -> None:
              {"vermilion": 0.84, "lead white": 0.10, "lead-tin yellow": 0.08}),
         30.0, "bodice",
     )  # fmt: skip
-    easel.lay("details", bust * smoothstep(0.7, 0.2, light), {"red lake": 1.0}, 8.0, wet=False)
     easel.brush_along(bust, np.deg2rad(78))
     sleeve = b.shape_of(_SLEEVE) * smoothstep(1.272, 1.268, b.y)
+    glaze = bust * (1.0 - sleeve) * smoothstep(0.62, 0.2, light)
+    easel.lay("details", glaze, {"red lake": 1.0}, 8.0, wet=False)
     seam = np.clip(b.blur(sleeve, 0.012) - 0.15, 0, 1)
     folds = 0.14 * b.noise("sleeve folds", 0.34, 0.05, 62)
-    light = b.relief(sleeve, 0.11, (-0.65, -0.5, 0.55)) * (0.65 + 0.4 * seam) + folds
+    light = (0.16 + 0.84 * b.relief(sleeve, 0.11, (-0.65, -0.5, 0.55))) * (
+        0.65 + 0.4 * seam
+    ) + folds
     easel.lay(
         "paint", sleeve,
         ramp(1.15 * light - 0.12, {"ultramarine": 0.50, "bone black": 0.50},
@@ -149,6 +152,8 @@ def _dress(easel: Easel) -> None:
     worn = smoothstep(-1.2, -0.3, b.fbm("wear", 0.03, 0.03))
     easel.lay("details", pattern, {"red ochre": 0.9, "yellow ochre": 0.1}, 6.0)
     easel.lay("details", pattern * worn, {"gold leaf": 1.0}, 0.45 * (0.35 + light), wet=False)
+    shade = pattern * smoothstep(0.75, 0.15, light)
+    easel.lay("details", shade, {"umber": 0.5, "red lake": 0.5}, 3.0, wet=False)
     easel.areas[pattern > 0.6] = easel.area_index("jewels")
     hem = b.line([(0.420, 0.838), (0.452, 0.884), (0.492, 0.926), (0.560, 0.950), (0.630, 0.942),
                   (0.680, 0.902), (0.668, 0.845)], [0.016] * 3)  # fmt: skip
@@ -160,31 +165,38 @@ def _brocade(easel: Easel) -> np.ndarray:
     """A pomegranate pattern following the sleeve."""
     b = easel.board
     a = np.deg2rad(-24)
-    u = ((b.x - 0.80) * np.cos(a) - (b.y - 0.90) * np.sin(a)) / 0.115
-    v = ((b.y - 0.90) * np.cos(a) + (b.x - 0.80) * np.sin(a)) / 0.165
-    u = u + 0.12 * np.sin(2.2 * v)
+    u = ((b.x - 0.80) * np.cos(a) - (b.y - 0.90) * np.sin(a)) / 0.150
+    v = ((b.y - 0.90) * np.cos(a) + (b.x - 0.80) * np.sin(a)) / 0.215
+    u = u + 0.10 * np.sin(2.2 * v)
     column = np.round(u)
     v = v + 0.5 * (column % 2)
     du, dv = u - column, v - np.round(v)
-    ogee = np.abs(np.abs(du) - 0.30 - 0.14 * np.cos(2 * np.pi * dv))
-    frame = smoothstep(0.060, 0.030, ogee)
-    r = np.hypot(du / 0.17, dv / 0.24)
-    angle = np.arctan2(du / 0.17, dv / 0.24)
-    fruit = smoothstep(1.06, 0.94, r / (0.80 + 0.2 * np.cos(6 * angle)))
-    seeds = smoothstep(0.34, 0.42, np.abs(r - 0.48))
-    return np.maximum(frame, fruit * seeds).astype(np.float32)
+    ogee = np.abs(np.abs(du) - 0.25 - 0.20 * np.cos(2 * np.pi * dv))
+    frame = smoothstep(0.055, 0.030, ogee)
+    r = np.hypot(du / 0.20, (dv - 0.02) / 0.21)
+    angle = np.arctan2(du / 0.20, -(dv - 0.02) / 0.21)
+    petals = 0.80 + 0.16 * np.cos(5 * angle)
+    fruit = smoothstep(1.05, 0.95, r / petals)
+    seeds = smoothstep(0.10, 0.16, np.abs(r / petals - 0.62)) * smoothstep(0.14, 0.20, r)
+    stem = smoothstep(0.035, 0.020, np.abs(du)) * (dv > 0.15) * (dv < 0.45)
+    leaves = smoothstep(0.05, 0.03, np.abs(np.abs(du) - 2.2 * (dv - 0.30) ** 2 - 0.02))
+    leaves = leaves * smoothstep(0.20, 0.22, dv) * smoothstep(0.46, 0.42, dv)
+    return np.maximum.reduce([frame, fruit * seeds, stem, leaves]).astype(np.float32)
 
 
 def _head(easel: Easel) -> None:
     b = easel.board
     skin = b.shape_of(_FACE)
     skin = skin * (1.0 - b.shape_of(_BUST))
-    light = 0.30 + 0.62 * b.relief(skin, 0.075, (-0.62, -0.35, 0.75))
+    light = 0.40 + 0.56 * b.relief(skin, 0.075, (-0.62, -0.35, 0.75))
+    jaw = b.shape_of([
+        (0.300, 0.250), (0.700, 0.250), (0.620, 0.490), (0.545, 0.548), (0.500, 0.598),
+        (0.455, 0.634), (0.410, 0.650), (0.360, 0.654), (0.300, 0.600),
+    ])  # fmt: skip
     shadow = (
-        0.20 * b.blob(0.470, 0.640, 0.070, 0.020, -14)  # under the jaw
-        + 0.22 * b.blob(0.500, 0.705, 0.085, 0.050, 20)
-        + 0.10 * b.blob(0.560, 0.760, 0.060, 0.12)
-        + 0.12 * b.blob(0.520, 0.600, 0.045, 0.030, -25)
+        0.42 * b.blur(jaw, 0.040) * (1.0 - b.blur(jaw, 0.005))  # the jaw's, on the neck
+        + 0.10 * b.blob(0.590, 0.740, 0.040, 0.10)
+        + 0.06 * b.blob(0.500, 0.575, 0.035, 0.022, -40)
         + 0.13 * b.blob(0.383, 0.430, 0.016, 0.017)  # eye socket
         + 0.08 * b.blob(0.415, 0.450, 0.022, 0.008, 12)
         + 0.10 * b.blob(0.369, 0.512, 0.010, 0.007)  # beside the nostril
@@ -197,14 +209,14 @@ def _head(easel: Easel) -> None:
         + 0.12 * b.blob(0.410, 0.490, 0.024, 0.020)
         + 0.08 * b.blob(0.349, 0.492, 0.006, 0.010)
         + 0.08 * b.blob(0.372, 0.615, 0.010, 0.012)
-        + 0.10 * b.blob(0.470, 0.800, 0.050, 0.060)
+        + 0.16 * b.blob(0.490, 0.850, 0.070, 0.060)
         + 0.06 * b.blob(0.475, 0.720, 0.012, 0.060)
     )
     tone = light - shadow + lit
     easel.lay("paint", skin, ramp(tone, SKIN_DARK, SKIN_DARK, SKIN_HALF, SKIN_LIGHT, SKIN_PALE),
               22.0 + 14.0 * np.clip(tone, 0, 1), "face and neck")  # fmt: skip
     blush = skin * (b.blob(0.428, 0.520, 0.032, 0.026) + 0.5 * b.blob(0.346, 0.505, 0.010, 0.010))
-    easel.lay("paint", 0.35 * blush, {"lead white": 0.86, "vermilion": 0.14}, 30.0)
+    easel.lay("paint", 0.35 * blush, {"lead white": 0.93, "vermilion": 0.07}, 30.0)
     easel.brush_along(skin, np.deg2rad(70))
 
 
@@ -238,7 +250,7 @@ def _features(easel: Easel) -> None:
                        (0.378, 0.5645), (0.367, 0.5735), (0.3565, 0.574), (0.3555, 0.5655),
                        (0.362, 0.558), (0.3525, 0.553)])  # fmt: skip
     easel.lay(
-        "paint", 0.85 * lips, {"vermilion": 0.46, "lead white": 0.42, "red ochre": 0.12}, 26.0
+        "paint", 0.85 * lips, {"vermilion": 0.34, "lead white": 0.56, "red ochre": 0.10}, 26.0
     )
     mouth = b.line([(0.3585, 0.557), (0.371, 0.5565), (0.391, 0.557)], [0.003, 0.0035, 0.001])
     easel.lay("paint", 0.8 * mouth, {"red ochre": 0.7, "umber": 0.3}, 20.0)
@@ -257,13 +269,15 @@ def _coiffure(easel: Easel) -> None:
                       (0.530, 0.508), (0.515, 0.531), (0.500, 0.520)])  # fmt: skip
     hair = hair * (1.0 - ear)
     # Combed from the brow over the crown and down to the knot at the back.
-    flow = np.arctan2(b.x - 0.575, -(b.y - 0.455) * 1.0) + 0.25
-    strand = b.bristle(flow, "hair", 0.11)
+    flow = np.arctan2(b.x - 0.50, -(b.y - 0.53)) + 0.12
+    radius = np.hypot(b.x - 0.50, 0.9 * (b.y - 0.53))
+    wave = 0.006 * np.sin(5.0 * flow + 9.0 * radius) + 0.02 * flow
+    strand = b.strands("hair", flow / 0.9, (radius + wave) / 0.0075)
     light = b.relief(hair, 0.095, (-0.45, -0.75, 0.5))
     sheen = 0.30 * b.blob(0.500, 0.285, 0.060, 0.018, -32) + 0.20 * b.blob(
         0.60, 0.30, 0.05, 0.02, 20
     )
-    tone = 0.75 * light + 0.17 * strand + sheen - 0.02
+    tone = 0.62 * light + 0.16 * strand + sheen + 0.14
     easel.lay(
         "paint", hair,
         ramp(tone, {"umber": 0.80, "bone black": 0.25}, {"umber": 0.50, "yellow ochre": 0.50},
@@ -297,8 +311,8 @@ def _pearls(easel: Easel, path: Points, n: int, radius: float) -> None:
     shadow = b.discs(centres + np.array([0.003, 0.005]), 1.05 * size)
     easel.lay("paint", 0.5 * shadow, {"umber": 0.7, "red ochre": 0.3}, 24.0)
     body = b.discs(centres, size)
-    easel.lay("details", body, {"lead white": 0.88, "azurite": 0.06, "yellow ochre": 0.05,
-              "bone black": 0.015}, 26.0, "jewels")  # fmt: skip
+    easel.lay("details", body, {"lead white": 0.95, "azurite": 0.03, "yellow ochre": 0.03,
+              "bone black": 0.004}, 26.0, "jewels")  # fmt: skip
     easel.lay("details", b.discs(centres - 0.28 * radius, 0.48 * size), {"lead white": 1.0}, 36.0)
 
 

@@ -9,8 +9,8 @@ from xrfengine.phantom.easel import AREAS, Easel
 
 SKY_DEEP: Mix = {"azurite": 0.66, "lead white": 0.26, "smalt": 0.08}
 SKY_MID: Mix = {"azurite": 0.34, "lead white": 0.60, "smalt": 0.06}
-SKY_PALE: Mix = {"lead white": 0.90, "azurite": 0.09, "smalt": 0.04}
-SKY_WARM: Mix = {"lead white": 0.90, "lead-tin yellow": 0.07, "vermilion": 0.008}
+SKY_PALE: Mix = {"lead white": 0.93, "azurite": 0.05, "smalt": 0.04}
+SKY_WARM: Mix = {"lead white": 0.965, "lead-tin yellow": 0.02, "red ochre": 0.008}
 
 
 def canvas_and_ground(easel: Easel) -> None:
@@ -24,7 +24,7 @@ def canvas_and_ground(easel: Easel) -> None:
     weave = (thread_x[None, :] + thread_y[:, None]).astype(np.float32)
     easel.lay("canvas", 1.0, {"canvas": 1.0}, 420.0 * (1.0 + 0.05 * weave))
     # The ground fills the valleys of the weave: thin on thick threads.
-    unevenness = np.clip(1.0 - 0.09 * weave + 0.08 * b.fbm("ground", 0.3, 0.3), 0.5, 1.6)
+    unevenness = np.clip(1.0 - 0.06 * weave + 0.08 * b.fbm("ground", 0.3, 0.3), 0.5, 1.6)
     easel.lay("ground", 1.0, {"chalk": 1.0}, 85.0 * unevenness)
     imprimatura: Mix = {"lead white": 0.62, "yellow ochre": 0.28, "umber": 0.06, "bone black": 0.04}
     easel.lay("ground", 1.0, imprimatura, 6.0 * unevenness, wet=False)
@@ -39,16 +39,8 @@ def landscape(easel: Easel) -> None:
     tone = np.clip(tone + 0.035 * marks, 0.0, 1.0)
     easel.lay("paint", 1.0, ramp(tone, SKY_DEEP, SKY_MID, SKY_PALE, SKY_WARM), 34.0, "sky")
     easel.brush_along(np.ones(b.shape), 0.25 * b.fbm("wind", 0.4, 0.3))
-    billow = b.fbm("cloud", 0.36, 0.085, -4.0, 5)
-    bank = smoothstep(0.0, 0.35, b.y) * smoothstep(0.85, 0.5, b.y)
-    cloud = smoothstep(0.25, 0.95, billow) * bank
-    underside = smoothstep(0.1, 0.9, b.fbm("cloud", 0.36, 0.085, -4.0, 2) - billow + 0.3)
-    easel.lay(
-        "paint", 0.92 * cloud,
-        ramp(underside, {"lead white": 0.97, "lead-tin yellow": 0.03},
-             {"lead white": 0.86, "azurite": 0.08, "red ochre": 0.03, "bone black": 0.015}),
-        38.0,
-    )  # fmt: skip
+    easel.sky_tone = tone
+    _clouds(easel)
 
     def ridge(tag: str, height: float, rough: float, octave: float) -> np.ndarray:
         line = height + rough * b.fbm(tag, octave, 50.0, 0.0, 5)
@@ -68,14 +60,14 @@ def landscape(easel: Easel) -> None:
     easel.lay(
         "paint", middle,
         ramp(depth, {"malachite": 0.42, "lead white": 0.36, "azurite": 0.24},
-             {"malachite": 0.58, "lead white": 0.22, "lead-tin yellow": 0.20},
-             {"malachite": 0.55, "yellow ochre": 0.30, "lead-tin yellow": 0.15}),
+             {"malachite": 0.52, "lead white": 0.26, "lead-tin yellow": 0.12, "yellow ochre": 0.14},
+             {"malachite": 0.46, "yellow ochre": 0.44, "lead-tin yellow": 0.10}),
         30.0, "hills",
     )  # fmt: skip
     bend = 0.16 + 0.10 * np.sin((b.y - 0.93) * 22.0)
     river = smoothstep(1.0, 0.8, np.abs(b.x - bend) / (0.004 + 0.36 * np.clip(b.y - 0.945, 0, 1)))
     river = river * smoothstep(0.945, 0.952, b.y)
-    glint = np.clip(0.5 + 0.5 * b.noise("ripple", 0.10, 0.006), 0, 1)
+    glint = np.clip(0.62 + 0.22 * b.noise("ripple", 0.10, 0.008), 0, 1)
     water = ramp(
         glint, {"azurite": 0.50, "lead white": 0.46, "malachite": 0.06}, SKY_PALE, SKY_WARM
     )
@@ -83,15 +75,42 @@ def landscape(easel: Easel) -> None:
     depth = np.clip((b.y - 1.03) / 0.2, 0, 1) + 0.16 * b.fbm("meadow", 0.10, 0.02, 8)
     meadow = ramp(
         depth,
-        {"malachite": 0.60, "lead-tin yellow": 0.16, "yellow ochre": 0.26},
-        {"verdigris": 0.56, "yellow ochre": 0.38, "lead-tin yellow": 0.06},
-        {"verdigris": 0.60, "umber": 0.34, "yellow ochre": 0.12},
+        {"malachite": 0.44, "lead-tin yellow": 0.10, "yellow ochre": 0.46},
+        {"verdigris": 0.42, "yellow ochre": 0.52, "lead-tin yellow": 0.06},
+        {"verdigris": 0.50, "umber": 0.22, "yellow ochre": 0.32},
     )
     easel.lay("paint", near, meadow, 30.0, "hills")
     easel.lay("paint", river, water, 28.0, "water")
     _tower(easel)
     _trees(easel)
     _parapet(easel)
+
+
+def _clouds(easel: Easel) -> None:
+    """Summer clouds lit from the left, flat below, in banks that grow towards the viewer."""
+    b = easel.board
+    rng = b.rng("banks")
+    for x, y, width, height in ((0.86, 0.370, 0.26, 0.130), (0.10, 0.215, 0.25, 0.105),
+                                (0.88, 0.640, 0.22, 0.070), (0.10, 0.690, 0.24, 0.050),
+                                (0.50, 0.105, 0.17, 0.052),
+                                (0.19, 0.455, 0.13, 0.044)):  # fmt: skip
+        n = 60
+        side = np.clip(rng.standard_normal(n) * 0.45, -1, 1)
+        lift = rng.random(n) ** 1.3 * (1.0 - side**2) ** 0.7
+        centres = np.stack([x + width * side, y - height * lift], axis=1)
+        radii = height * (0.16 + 0.24 * rng.random(n)) * (1.0 - 0.5 * np.abs(side))
+        puffs = b.blur(b.discs(centres, radii), 0.10 * height)
+        puffs = puffs * smoothstep(y + 0.30 * height, y - 0.05 * height, b.y)
+        frayed = puffs * np.clip(0.95 + 0.30 * b.fbm("fray", 0.09, 0.03, 0, 4), 0, 1)
+        lit = b.relief(puffs, 0.75 * height, (-0.55, -0.75, 0.35))
+        easel.lay(
+            "paint", 0.95 * frayed,
+            ramp(0.25 + 0.9 * lit,
+                 {"lead white": 0.90, "smalt": 0.07, "azurite": 0.03, "red ochre": 0.012},
+                 {"lead white": 0.955, "red ochre": 0.005, "smalt": 0.03, "yellow ochre": 0.012},
+                 {"lead white": 0.985, "lead-tin yellow": 0.015}),
+            38.0,
+        )  # fmt: skip
 
 
 def _tower(easel: Easel) -> None:
@@ -156,22 +175,19 @@ def _parapet(easel: Easel) -> None:
     b = easel.board
     top = smoothstep(1.268, 1.272, b.y)
     front = smoothstep(1.306, 1.309, b.y)
-    veins = smoothstep(0.75, 1.0, 1.0 - np.abs(b.fbm("vein", 0.22, 0.10, 35, 5)))
-    light = np.clip(0.55 - 0.35 * (b.x - 0.3) + 0.10 * b.fbm("stone", 0.2, 0.05), 0, 1)
-    slab = ramp(
-        light - 0.35 * veins,
-        {"umber": 0.55, "bone black": 0.25, "lead white": 0.20},
-        {"lead white": 0.46, "yellow ochre": 0.34, "umber": 0.16, "bone black": 0.06},
-        {"lead white": 0.82, "yellow ochre": 0.14, "bone black": 0.03},
+    veins = smoothstep(0.93, 1.0, 1.0 - np.abs(b.fbm("vein", 0.30, 0.12, 35, 5)))
+    light = np.clip(0.80 - 0.40 * (b.x - 0.2) + 0.08 * b.fbm("stone", 0.2, 0.05), 0, 1)
+    slab: tuple[Mix, ...] = (
+        {"umber": 0.45, "bone black": 0.10, "lead white": 0.45},
+        {"lead white": 0.72, "yellow ochre": 0.17, "umber": 0.11},
+        {"lead white": 0.93, "yellow ochre": 0.065, "bone black": 0.006},
     )
-    easel.lay("paint", top, slab, 32.0, "parapet")
-    face = ramp(
-        light - 0.30 * veins - 0.12,
-        {"umber": 0.60, "bone black": 0.38, "lead white": 0.04},
-        {"umber": 0.46, "red ochre": 0.16, "lead white": 0.28, "bone black": 0.10},
-        {"lead white": 0.58, "yellow ochre": 0.26, "umber": 0.18},
-    )
-    easel.lay("paint", front, face, 32.0, "parapet")
+    easel.lay("paint", top, ramp(light - 0.25 * veins + 0.08, *slab), 32.0, "parapet")
+    easel.lay("paint", front, ramp(light - 0.25 * veins - 0.34, *slab), 32.0, "parapet")
+    letters = b.text("VIDE · LATENTIA", 0.52, 1.355, 0.056)
+    lower = b.text("VIDE · LATENTIA", 0.5225, 1.3575, 0.056)
+    easel.lay("paint", 0.7 * lower, slab[2], 34.0)
+    easel.lay("paint", letters, {"umber": 0.7, "bone black": 0.3}, 30.0)
     easel.brush_along(top, 0.0)
 
 
@@ -208,7 +224,8 @@ def retouching(easel: Easel) -> None:
     b = easel.board
 
     def loss(tag: str, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
-        edge = b.blob(x, y, rx, ry, angle) + 0.22 * b.fbm(f"loss {tag}", 0.06, 0.05)
+        spot = b.blob(x, y, rx, ry, angle)
+        edge = spot + 0.22 * b.fbm(f"loss {tag}", 0.06, 0.05) * smoothstep(0.05, 0.4, spot)
         return smoothstep(0.44, 0.52, edge)
 
     retouch_area = AREAS.index("retouching")
@@ -219,18 +236,30 @@ def retouching(easel: Easel) -> None:
         for films in lower:
             films *= (1.0 - putty * mask)[..., None]
         easel.lay("retouching", putty * mask, {"chalk": 1.0}, 60.0)
-        easel.lay("retouching", mask, mix, 22.0, wet=False)
+        easel.lay("retouching", mask, mix, 24.0, wet=False)
         easel.areas[mask > 0.5] = retouch_area
 
-    fill(loss("sky", 0.86, 0.14, 0.075, 0.042, -25),
-         {"titanium white": 0.36, "cobalt blue": 0.62, "bone black": 0.03}, 0.85)  # fmt: skip
-    fill(loss("corner", 0.03, 0.40, 0.035, 0.085, 10),
-         {"titanium white": 0.60, "cobalt blue": 0.37, "yellow ochre": 0.03}, 0.85)  # fmt: skip
-    fill(loss("dress", 0.66, 1.19, 0.052, 0.036, 30),
-         {"cadmium red": 0.86, "red ochre": 0.16}, 0.8)  # fmt: skip
-    fill(loss("meadow", 0.065, 1.125, 0.050, 0.028, 0),
-         {"viridian": 0.62, "yellow ochre": 0.36, "zinc white": 0.05}, 0.8)  # fmt: skip
+    # The restorer matched the sky around the loss, a little too grey.
+    sky = ramp(
+        easel.sky_tone,
+        {"cobalt blue": 0.87, "titanium white": 0.10, "bone black": 0.02},
+        {"cobalt blue": 0.62, "titanium white": 0.36, "yellow ochre": 0.02},
+        {"cobalt blue": 0.20, "titanium white": 0.78, "yellow ochre": 0.02},
+        {"titanium white": 0.96, "yellow ochre": 0.04},
+    )
+    fill(loss("sky", 0.86, 0.14, 0.075, 0.042, -25), sky, 0.85)
+    fill(loss("corner", 0.02, 0.33, 0.035, 0.065, 10), sky, 0.85)
+    fill(loss("dress", 0.405, 1.075, 0.036, 0.046, 30),
+         {"cadmium red": 0.97, "red ochre": 0.05}, 0.8)  # fmt: skip
+    fill(loss("meadow", 0.245, 1.10, 0.040, 0.026, 0),
+         {"viridian": 0.36, "yellow ochre": 0.52, "umber": 0.10, "zinc white": 0.03},
+         0.8)  # fmt: skip
     # An old tear, toned with zinc white.
     tear = b.line([(0.74, 0.00), (0.755, 0.05), (0.748, 0.10), (0.77, 0.16), (0.765, 0.205)],
-                  [0.012, 0.020, 0.014, 0.018, 0.006])  # fmt: skip
-    fill(tear, {"zinc white": 0.46, "cobalt blue": 0.50, "umber": 0.02}, 0.9)
+                  [0.010, 0.016, 0.011, 0.014, 0.005])  # fmt: skip
+    older = ramp(
+        easel.sky_tone,
+        {"cobalt blue": 0.82, "zinc white": 0.18},
+        {"cobalt blue": 0.5, "zinc white": 0.5},
+    )
+    fill(tear, older, 0.9)
