@@ -14,8 +14,14 @@ import numpy as np
 
 from xrfengine.classifier import scatter
 from xrfengine.classifier.composition import draw_elements, draw_heights
-from xrfengine.classifier.excitation import TABLE_ELEMENTS
-from xrfengine.classifier.instrument import PARTS, InstrumentShapes, draw_instrument
+from xrfengine.classifier.instrument import InstrumentShapes, draw_instrument
+from xrfengine.classifier.sample import (
+    RATIO_SIGMA,
+    Parts,
+    add_background,
+    add_light_elements,
+    element_parts,
+)
 from xrfengine.classifier.thesis_spectra import (
     N_CHANNELS,
     THESIS_ELEMENTS,
@@ -28,11 +34,6 @@ from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS
 
 __all__ = ["THESIS_ELEMENTS", "SimulatedBatch", "SimulationSettings", "Simulator"]
-
-# How far a sample can bend the ratio of a line group to the element's main group, beyond what
-# is known: K β/α little, L1+L2 over L3 more (depth), M and L against K most. FIELD: thick oxides
-# bend Kβ/Kα by 1.13 to 1.25, cover layers by up to 2 (K) and 5 (L).
-_RATIO_SIGMA = np.array([0.3, 0.08, 0.4, 0.25, 0.6])
 
 
 @dataclass(frozen=True)
@@ -237,11 +238,11 @@ class Simulator:
             argon = ELEMENTS.index("Ar")
             chosen[:, argon] = True
             heights[:, argon] = 10 ** rng.normal(-2.2, 0.6, size=n)
-        parts = _element_parts(instrument, chosen, heights, settings, rng)
+        parts = element_parts(instrument, chosen, heights, settings, rng)
         weights = np.zeros((n, instrument.shapes.shape[0]), dtype=np.float32)
         weights[parts.spectrum, parts.row] = parts.amount
-        _add_light_elements(instrument, weights, rng)
-        _add_background(instrument, weights, rng)
+        add_light_elements(instrument, weights, rng)
+        add_background(instrument, weights, rng)
         rates = weights @ instrument.shapes
         low, high = (np.log10(v) for v in settings.counts)
         log_total = np.where(
@@ -253,37 +254,37 @@ class Simulator:
         rates *= scale[:, None]
         pairs = None
         if instrument.pile_up > 0:
-            pairs = self._pile_up(instrument, rates, rng)
-            rates += pairs
-        labels = self._labels(instrument, chosen, parts, weights, scale, rates, pairs)
+            pairs, single = self._pile_up(instrument, rates, rng)
+            scale *= single
+            rates = rates * single[:, None] + pairs
+        labels = self._labels(instrument, chosen, parts, weights * scale[:, None], scale, pairs)
         counts = draw_counts(rates, rng) if settings.poisson else rates
         return SimulatedBatch(counts, instrument.calibration, labels, put_in)
 
     def _pile_up(
         self, instrument: InstrumentShapes, rates: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Expected counts of sum peaks, and the share of events that stay single."""
         share = instrument.pile_up * np.exp(rng.normal(0.0, 0.8, size=rates.shape[0]))
         share = np.minimum(share, 0.04).astype(np.float32)
         calibration = instrument.calibration
         pairs = scatter.pile_up(rates, calibration.offset_kev / calibration.gain_kev, share)
         pairs[:, : instrument.fine_start] = 0
         pairs[:, instrument.fine_end :] = 0
-        rates *= (1.0 - 2.0 * share)[:, None]
-        return pairs
+        return pairs, 1.0 - 2.0 * share
 
     def _labels(
         self,
         instrument: InstrumentShapes,
         chosen: np.ndarray,
-        parts: _Parts,
-        weights: np.ndarray,
+        parts: Parts,
+        scaled: np.ndarray,
         scale: np.ndarray,
-        rates: np.ndarray,
         pairs: np.ndarray | None,
     ) -> np.ndarray:
         settings = self.settings
         labels = np.zeros(chosen.shape, dtype=np.int8)
-        mixture = _mixture(instrument, parts, weights, scale, rates, pairs)
+        mixture = _mixture(instrument, parts, scaled, scale, pairs)
         marginal, alone, rival = significance(
             mixture,
             model_uncertainty=settings.model_uncertainty,
@@ -303,133 +304,11 @@ class Simulator:
         return labels[:, self._columns]
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """Line groups present: spectrum, element, part, row, amount, pair; sorted by pair."""
-
-    spectrum: np.ndarray
-    element: np.ndarray
-    part: np.ndarray
-    row: np.ndarray
-    amount: np.ndarray
-    pair: np.ndarray
-    main: np.ndarray
-
-
-def _element_parts(
-    instrument: InstrumentShapes,
-    chosen: np.ndarray,
-    heights: np.ndarray,
-    settings: SimulationSettings,
-    rng: np.random.Generator,
-) -> _Parts:
-    """Amounts of every line group: physical ratios, bent by the sample.
-
-    Self-absorption in a thick sample weakens a line as 1/(1 + (Ec/E)^2.8); a cover layer, as
-    exp(−(Ed/E)^2.8) (absorption between edges falls about so). Both act on all lines by energy,
-    so light elements and M lines fade first; what edges do besides is left to random factors.
-    """
-    spectrum, element = np.nonzero(chosen)
-    row = instrument.element_rows[element]
-    valid = row >= 0
-    shown = valid.any(axis=1)
-    spectrum, element, row, valid = spectrum[shown], element[shown], row[shown], valid[shown]
-    n_pairs = spectrum.size
-    strength = np.where(valid, instrument.row_strength[row], 0.0)
-    kev = np.where(valid, np.maximum(instrument.row_kev[row], 0.1), 1.0)
-    amount = strength
-    if settings.self_absorption and n_pairs:
-        thick = 10 ** rng.uniform(0.0, 1.2, size=chosen.shape[0])[spectrum]
-        cover = np.where(rng.random(n_pairs) < 0.2, 10 ** rng.uniform(-0.2, 0.95, n_pairs), 0.0)
-        amount = amount / (1.0 + (thick[:, None] / kev) ** 2.8)
-        amount = amount * np.exp(-((cover[:, None] / kev) ** 2.8).clip(max=30.0))
-        amount = amount * np.exp(rng.normal(0.0, 0.5 * _RATIO_SIGMA, size=amount.shape))
-    best = amount.max(axis=1, initial=0.0)
-    # Elements that this instrument hardly excites or sees are seldom its strongest.
-    reach = instrument.row_strength[instrument.element_rows]
-    reach = np.where(instrument.element_rows >= 0, reach, 0.0).max()
-    handicap = (np.maximum(strength.max(axis=1, initial=0.0), 1e-30) / reach) ** rng.uniform(0, 0.5)
-    amount = amount / np.maximum(best, 1e-300)[:, None]
-    amount = amount * (heights[spectrum, element] * np.maximum(handicap, 1e-3))[:, None]
-    strongest = amount.argmax(axis=1) if n_pairs else np.zeros(0, dtype=np.int64)
-    kept = valid & (amount > 0)
-    pair, part = np.nonzero(kept)
-    # Pairs without any amount left (absorbed entirely) drop out; number the others anew.
-    pairs, renumbered = np.unique(pair, return_inverse=True)
-    del pairs
-    return _Parts(
-        spectrum=spectrum[pair],
-        element=element[pair],
-        part=part,
-        row=row[kept],
-        amount=amount[kept].astype(np.float32),
-        pair=renumbered,
-        main=strongest[pair] == part,
-    )
-
-
-def _add_light_elements(
-    instrument: InstrumentShapes, weights: np.ndarray, rng: np.random.Generator
-) -> None:
-    """Carbon to fluorine, which electron microscopes see in nearly everything."""
-    if instrument.source.kind != "electrons":
-        return
-    for symbol, share in (("C", 0.8), ("O", 0.8), ("N", 0.1), ("F", 0.1)):
-        row = instrument.element_rows[TABLE_ELEMENTS.index(symbol), 0]
-        if row < 0:
-            continue
-        n = weights.shape[0]
-        amount = 10 ** rng.uniform(-2.0, 0.3, size=n)
-        weights[:, row] = np.where(rng.random(n) < share, amount, 0.0)
-
-
-def _add_background(
-    instrument: InstrumentShapes, weights: np.ndarray, rng: np.random.Generator
-) -> None:
-    """Scatter, continuum and all else that is no element's, scaled to the fluorescence."""
-    n = weights.shape[0]
-    total = weights.sum(axis=1, dtype=np.float64)
-    total = np.maximum(total, 1.0)  # blanks: against the one unit a main element has
-    names = instrument.background
-    n_matrix = instrument.scatter_amounts.shape[0]
-    mix = rng.dirichlet(np.full(n_matrix, 0.6), size=n)
-    per_matrix = instrument.scatter_amounts.sum(axis=1, keepdims=True)
-    shares = instrument.scatter_amounts / np.where(per_matrix > 0, per_matrix, 1.0)
-    scattered = mix @ shares
-    scattered *= np.exp(rng.normal(0.0, 0.35, size=scattered.shape))
-    level = instrument.scatter_level + rng.normal(0.0, 0.35, size=n)
-    if instrument.source.kind == "electrons":
-        level = rng.normal(0.0, 0.35) + rng.normal(0.0, 0.2, size=n)
-    else:  # paper scatters more than metal
-        level += mix @ np.linspace(0.5, -0.6, n_matrix)
-    weights += (scattered * (total * 10**level)[:, None]).astype(np.float32)
-    everything = weights.sum(axis=1, dtype=np.float64)
-    everything = np.where(everything > 0, everything, 1.0)
-    for name, low, high, share in (
-        ("exponential short", -3.5, -0.4, 0.65),
-        ("exponential long", -3.5, 0.0, 0.6),
-        ("plateau", -4.0, -0.1, 0.75),
-        ("wavy", -2.5, 0.0, 0.4),
-        ("zero peak", -3.0, 0.3, 0.8),
-    ):
-        if name in names and rng.random() < share:
-            level = rng.uniform(low, high) + rng.normal(0.0, 0.25, size=n)
-            weights[:, names[name]] += (everything * 10**level).astype(np.float32)
-    if not (weights > 0).any(axis=1).all():  # a blank on an instrument without any background
-        row = instrument.shapes.sum(axis=1)[list(names.values())].argmax()
-        weights[(weights <= 0).all(axis=1), list(names.values())[row]] = 1.0
-    if instrument.bragg_rows.size:
-        size = (n, instrument.bragg_rows.size)
-        peaks = 10 ** rng.uniform(-3.0, -0.7, size=size) * everything[:, None]
-        weights[:, instrument.bragg_rows] = np.where(rng.random(size) < 0.25, peaks, 0.0)
-
-
 def _mixture(
     instrument: InstrumentShapes,
-    parts: _Parts,
-    weights: np.ndarray,
+    parts: Parts,
+    scaled: np.ndarray,
     scale: np.ndarray,
-    rates: np.ndarray,
     pairs: np.ndarray | None,
 ) -> Mixture:
     """The batch on coarse bins, taken apart."""
@@ -438,7 +317,7 @@ def _mixture(
     fwhm = instrument.detector.fwhm_kev(np.maximum(centres, 0.05))
     first = coarse_bins(edges, fwhm)
     shapes = np.add.reduceat(instrument.shapes, first, axis=1)
-    total = np.add.reduceat(rates, first, axis=1)
+    total = scaled @ shapes
     bin_edges = np.append(edges[first], edges[-1])
     bin_centres = 0.5 * (bin_edges[1:] + bin_edges[:-1])
     peaks = [
@@ -447,12 +326,13 @@ def _mixture(
         if name.startswith(("rayleigh", "compton"))
     ]
     smooth = [row for row in instrument.background.values() if row not in peaks]
-    scaled = weights * scale[:, None]
     free = [scaled[:, row, None] * shapes[row] for row in peaks]
     if instrument.bragg_rows.size:
         free.append(scaled[:, instrument.bragg_rows] @ shapes[instrument.bragg_rows])
     if pairs is not None:
-        free.append(np.add.reduceat(pairs, first, axis=1))
+        coarse = np.add.reduceat(pairs, first, axis=1)
+        total += coarse
+        free.append(coarse)
     n, n_bins = total.shape
     stacked = np.stack(free, axis=1) if free else np.zeros((n, 0, n_bins), dtype=np.float32)
     starts = np.flatnonzero(np.diff(parts.pair, prepend=-1))
@@ -466,7 +346,7 @@ def _mixture(
         pair_element=parts.element[starts],
         part_pair=parts.pair,
         part_counts=amount[:, None] * shapes[parts.row],
-        part_sigma=np.where(parts.main, 0.0, _RATIO_SIGMA[parts.part]),
+        part_sigma=np.where(parts.main, 0.0, RATIO_SIGMA[parts.part]),
         free=stacked.astype(np.float32),
     )
 
@@ -483,6 +363,3 @@ def draw_counts(rates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     few = rates < 30.0
     counts[few] = rng.poisson(rates[few])
     return counts
-
-
-assert len(PARTS) == _RATIO_SIGMA.size
