@@ -146,16 +146,24 @@ def build_tree(
 
 
 def single_linkage(coordinates: np.ndarray, min_samples: int) -> np.ndarray:
-    """Merges (n − 1, 4) of the mutual reachability distances; here, in this process."""
+    """Merges (n − 1, 4) of the mutual reachability distances; here, in this process.
+
+    ``hdbscan`` takes short cuts to the spanning tree unless told not to. They change the
+    clusters: of a one-dimensional UMAP of 182,352 spectra its own default finds 20 clusters, its
+    exact tree 16, and so does ``fast_hdbscan`` (the same points in the same clusters); Prim's
+    algorithm, too slow for all points, confirms the exact tree on 20,000 of them.
+    """
     import hdbscan
 
     n = len(coordinates)
     model = hdbscan.HDBSCAN(
         min_samples=min(min_samples, n - 1),
         min_cluster_size=max(2, n // 2),  # only the tree is wanted
+        approx_min_span_tree=False,
         core_dist_n_jobs=1,
     )
-    model.fit(np.ascontiguousarray(coordinates, dtype=np.float64))
+    # A copy: the library needs a writable array.
+    model.fit(np.array(coordinates, dtype=np.float64, order="C"))
     return model.single_linkage_tree_.to_numpy()
 
 

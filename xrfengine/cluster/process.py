@@ -31,7 +31,7 @@ from xrfengine import errors
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 
 _POLL_S = 0.05
-_MAX_WORKERS = max(1, (os.cpu_count() or 1) // 2)
+_MAX_WORKERS = max(2, (os.cpu_count() or 1) // 2)
 
 Arrays = dict[str, np.ndarray]
 
@@ -137,7 +137,7 @@ def _as_exception(error: dict[str, str]) -> Exception:
 
 
 class _Pool:
-    """Workers of this process: at most one idle, and no more at work than half the cores."""
+    """Workers of this process: at most one idle, at most two (or half the cores) at work."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

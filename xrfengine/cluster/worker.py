@@ -64,26 +64,7 @@ def _warm(
     return {}, {}
 
 
-def _fail(
-    arrays: Arrays, meta: dict[str, Any], progress: Progress
-) -> tuple[Arrays, dict[str, Any]]:
-    """Fail in the way asked for: the tests of the parent's side need one that does."""
-    from xrfengine import errors
-
-    if meta["how"] == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if meta["how"] == "exit":
-        os._exit(3)
-    if meta["how"] == "hold":  # the interpreter, as compiled code does
-        np.linalg.svd(np.random.default_rng(0).normal(size=(6000, 6000)))
-    if meta["how"] == "memory":
-        raise MemoryError
-    if meta["how"] == "xrf":
-        raise errors.SettingsError(meta["message"], meta["hint"])
-    raise ValueError(meta["message"])
-
-
-TASKS: dict[str, Task] = {"embed": _embed, "tree": _tree, "warm": _warm, "fail": _fail}
+TASKS: dict[str, Task] = {"embed": _embed, "tree": _tree, "warm": _warm}
 
 
 @contextlib.contextmanager
@@ -112,6 +93,8 @@ def _dies_with_parent() -> Iterator[None]:
 def main() -> None:
     # Ctrl-C goes to the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)  # pages are served first
     # Answers go to a pipe of their own: whatever a library prints must not mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
