@@ -42,7 +42,7 @@ def _attenuation_table(material: str, photo_only: bool) -> tuple[np.ndarray, np.
             except ValueError:  # no such shell in this element
                 continue
     inside = np.array([e for e in edges if 0.1 < e < 120.0])
-    grid = np.sort(np.concatenate([_GRID_KEV, inside * (1 - 1e-6), inside * (1 + 1e-6)]))
+    grid = np.sort(np.concatenate([_GRID_KEV, inside * (1 - 5e-5), inside * (1 + 5e-5)]))
     values = np.array([section(material, float(e)) for e in grid])
     return np.log(grid), np.log(values)
 

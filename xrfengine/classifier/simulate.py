@@ -233,24 +233,47 @@ class Simulator:
         settings = self.settings
         chosen = draw_elements(n, ELEMENTS, rng, n_elements, settings.most_elements)
         heights = draw_heights(chosen, rng, settings.decades)
-        put_in = chosen.sum(axis=1)
-        if instrument.has_air and settings.path:
-            argon = ELEMENTS.index("Ar")
-            chosen[:, argon] = True
-            heights[:, argon] = 10 ** rng.normal(-2.2, 0.6, size=n)
-        parts = element_parts(instrument, chosen, heights, settings, rng)
-        weights = np.zeros((n, instrument.shapes.shape[0]), dtype=np.float32)
-        weights[parts.spectrum, parts.row] = parts.amount
-        add_light_elements(instrument, weights, rng)
-        add_background(instrument, weights, rng)
-        rates = weights @ instrument.shapes
         low, high = (np.log10(v) for v in settings.counts)
         log_total = np.where(
             rng.random(n) < 0.8,
             rng.uniform(np.clip(3.0, low, high), np.clip(6.0, low, high), size=n),
             rng.uniform(low, high, size=n),
         )
-        scale = (10**log_total / np.maximum(rates.sum(axis=1), 1e-20)).astype(np.float32)
+        return self.expose(instrument, heights, 10**log_total, rng)
+
+    def expose(
+        self,
+        instrument: InstrumentShapes,
+        heights: np.ndarray,
+        total_counts: np.ndarray,
+        rng: np.random.Generator,
+    ) -> SimulatedBatch:
+        """Given samples on a given instrument.
+
+        Parameters
+        ----------
+        instrument : InstrumentShapes
+        heights : ndarray, shape (n, 71)
+            Relative counts of the strongest line group of each of ``lines.ELEMENTS``, 0 for those
+            the sample lacks; 1 is a main component. The argon of the air is added.
+        total_counts : ndarray, shape (n,)
+            Expected counts of each spectrum.
+        rng : numpy Generator
+        """
+        settings = self.settings
+        heights = np.array(heights, dtype=np.float64)
+        n = heights.shape[0]
+        put_in = (heights > 0).sum(axis=1)
+        if instrument.has_air and settings.path:
+            heights[:, ELEMENTS.index("Ar")] = 10 ** rng.normal(-2.2, 0.6, size=n)
+        chosen = heights > 0
+        parts = element_parts(instrument, chosen, heights, settings, rng)
+        weights = np.zeros((n, instrument.shapes.shape[0]), dtype=np.float32)
+        weights[parts.spectrum, parts.row] = parts.amount
+        add_light_elements(instrument, weights, rng)
+        add_background(instrument, weights, rng)
+        rates = weights @ instrument.shapes
+        scale = (total_counts / np.maximum(rates.sum(axis=1), 1e-20)).astype(np.float32)
         rates *= scale[:, None]
         pairs = None
         if instrument.pile_up > 0:
