@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from xrfengine.cache import cache_folder, digest, written_whole
 from xrfengine.cube import ElementMaps
 from xrfengine.errors import ReadError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
-from xrfengine.phantom.make import TITLE, VERSION, Phantom, PhantomSettings, make_phantom
+from xrfengine.phantom.make import TITLE, Phantom, PhantomSettings, make_phantom
 
 _building = threading.Lock()
 
@@ -112,6 +113,14 @@ def read_areas(path: Path) -> tuple[np.ndarray, tuple[str, ...]] | None:
     return found[0], tuple(json.loads(found[1]["names"]))
 
 
+@cache
+def _code() -> str:
+    """Digest of this package's sources: a kept demo is not shown after its painter has changed."""
+    return digest(
+        [p.read_text(encoding="utf-8") for p in sorted(Path(__file__).parent.glob("*.py"))]
+    )
+
+
 def demo_file(
     settings: PhantomSettings | None = None,
     *,
@@ -124,10 +133,14 @@ def demo_file(
     last to finish replaces a file of the same content.
     """
     settings = settings or PhantomSettings()
-    path = cache_folder() / f"demo-{digest('demo', VERSION, settings)}.h5"
-    with _building:
+    path = cache_folder() / f"demo-{digest('demo', settings, _code())}.h5"
+    while not _building.acquire(timeout=0.1):
+        cancel.check()
+    try:
         if not path.exists():
             phantom = make_phantom(settings, progress=part(progress, 0.0, 0.85), cancel=cancel)
             write_phantom(phantom, path, progress=part(progress, 0.85, 1.0), cancel=cancel)
+    finally:
+        _building.release()
     progress(1.0, TITLE)
     return path

@@ -28,13 +28,12 @@ from xrfengine.phantom.spectra import (
 )
 from xrfengine.phantom.visibility import VISIBLE_Z, rebin_factor, significance
 
-TITLE = "Demo: lady in profile, a man painted out"
-VERSION = 1
-"""Raise it when the same settings give other counts: kept demo files are built anew."""
+TITLE = "Demo: portrait, painted over"
 
 _BAND_PIXELS = 512
 _SAMPLE_PIXELS = 6000
 _PILE_UP_SHARE = 0.004
+_BACKGROUND_KEV = np.array([2.5, 5.0, 9.0, 15.0, 21.5])
 _TUBES = {"sdd": ("Rh", 50.0, 40.96), "gem": ("Mo", 40.0, 30.72)}
 _WIDTH_MM = 174.0
 """Width of the painting: 0.5 mm a pixel at 348 columns."""
@@ -182,6 +181,7 @@ class _Measurement:
     films: np.ndarray  # (layer, pixel, pigment)
     exposure: np.ndarray  # (pixel,): dose times the factor to counts
     components: Components
+    constant: np.ndarray  # (component,): weights of air and instrument
     sums: SumPeaks
     shapes: np.ndarray  # (component + sum peak, channel)
     elements: tuple[str, ...]
@@ -193,7 +193,7 @@ class _Measurement:
     def expected(self, pixels: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expected counts (n, channel) and counts per template (n, template)."""
         layers = [self.films[i, pixels] for i in range(len(LAYERS))]
-        weights = pixel_weights(self.components, layers)
+        weights = pixel_weights(self.components, layers) + self.constant
         exposure = self.exposure[pixels, None]
         both = np.concatenate([weights, self.sums.weights(weights)], axis=1) * exposure
         return both @ self.shapes, (weights * exposure) @ self.split.T
@@ -227,35 +227,37 @@ def _prepare(
     sample = np.unique(np.linspace(0, n_pixels - 1, min(n_pixels, _SAMPLE_PIXELS)).astype(int))
     weights = pixel_weights(components, [films[i, sample] for i in range(len(LAYERS))])
     area = components.shapes.sum(axis=1)
+    painted = float(weights.mean(axis=0, dtype=np.float64) @ area)
+    share = components.instrument
+    constant = (share / (1.0 - share.sum()) * painted / np.maximum(area, 1e-30)).astype(np.float32)
+    weights += constant
     mean = weights.mean(axis=0, dtype=np.float64)
     sums = make_sum_peaks(components, mean * area, detector, edges, _PILE_UP_SHARE)
     shapes = np.concatenate([components.shapes, sums.shapes])
     total = (mean * area).sum() + sums.weights(weights).mean(axis=0) @ sums.shapes.sum(axis=1)
     dose = _dose(settings).ravel()
     exposure = dose * np.float32(settings.counts_per_pixel / total)
-    # Templates of the significance: one an element, three for what always lies beneath.
+    # Templates of the significance: one an element, and some for what always lies beneath.
     owners = np.array([
         elements.index(e) if e in elements else len(elements) + k
         for e, k in zip(components.elements, _background_kind(components), strict=True)
     ])  # fmt: skip
-    split = np.zeros((len(elements) + 3, owners.size), np.float32)
+    split = np.zeros((len(elements) + _BACKGROUND_KEV.size + 2, owners.size), np.float32)
     split[owners, np.arange(owners.size)] = area
     bins = rebin_factor(settings.n_channels, scale.gain_kev)
     templates = (split > 0) * mean @ components.shapes
     templates = templates.reshape(len(templates), -1, bins).sum(axis=2)
     templates /= np.maximum(templates.sum(axis=1, keepdims=True), 1e-30)
     return _Measurement(
-        films, exposure, components, sums, shapes, elements, split,
+        films, exposure, components, constant, sums, shapes, elements, split,
         templates.astype(np.float32), bins, settings.seed,
     )  # fmt: skip
 
 
-def _background_kind(components: Components) -> list[int]:
-    """0 soft, 1 hard scatter, 2 lines of air and instrument."""
-    return [
-        2 if air > 0 else int(energy > 8.0)
-        for air, energy in zip(components.air, components.energy_kev, strict=True)
-    ]
+def _background_kind(components: Components) -> np.ndarray:
+    """0: air and instrument, then the scatter in bands of energy: each is free in the fit."""
+    band = 1 + np.searchsorted(_BACKGROUND_KEV, components.energy_kev)
+    return np.where(components.instrument > 0, 0, band)
 
 
 def make_phantom(
@@ -306,7 +308,7 @@ def make_phantom(
     cube = Cube(
         counts.reshape(rows, columns, -1), calibration(settings), TITLE, instrument=instrument
     )
-    key = digest("phantom", VERSION, settings)
+    key = digest("phantom", settings)
     z_maps = np.ascontiguousarray(z.T).reshape(-1, rows, columns)
     elements = truth.elements
 

@@ -41,8 +41,9 @@ class Components:
         Main energy, shape (component,), and counts for weight 1, shape (component, channel).
     production, absorption : ndarray, float32, shape (pigment, component)
         Counts per µm of film at full beam, and how much one µm weakens them (in and out).
-    air : ndarray, float32, shape (component,)
-        Counts of the air and the instrument, at every pixel alike.
+    instrument : ndarray, float32, shape (component,)
+        For lines of air and instrument, the same at every pixel: their share of a mean pixel's
+        counts; 0 for all that comes from the painting.
     """
 
     elements: tuple[str, ...]
@@ -50,7 +51,7 @@ class Components:
     shapes: np.ndarray
     production: np.ndarray
     absorption: np.ndarray
-    air: np.ndarray
+    instrument: np.ndarray
 
 
 @dataclass
@@ -63,7 +64,7 @@ class _Draft:
     production: np.ndarray  # (pigment,)
     lines: tuple[np.ndarray, np.ndarray] | None  # energies, shares; None: a continuum band
     sigma_scale: float = 1.0
-    air: float = 0.0
+    instrument: float = 0.0
 
 
 def _clusters(lines: tuple[Line, ...]) -> list[list[Line]]:
@@ -174,12 +175,16 @@ def _scatter(source: Source, low_kev: float, high_kev: float) -> list[_Draft]:
     return drafts
 
 
-def _bands(source: Source, nodes: np.ndarray, energy_kev: np.ndarray, width: float) -> np.ndarray:
-    """Continuum seen in each channel, split into overlapping hats around the nodes."""
-    flux = np.interp(energy_kev, GRID_KEV, source.continuum, left=0.0, right=0.0) * width
-    place = np.interp(np.log(np.maximum(energy_kev, 1e-3)), np.log(nodes), np.arange(nodes.size))
-    hats = np.clip(1.0 - np.abs(place[None] - np.arange(nodes.size)[:, None]), 0.0, None)
-    return hats * flux
+def _bands(source: Source, nodes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The continuum cut into overlapping hats around the nodes: energies and photons of each.
+
+    Steps of 40 eV are finer than any detector's resolution: rendered, no ripple is left.
+    """
+    energy = np.arange(0.5, source.end_kev, 0.04)
+    flux = np.interp(energy, GRID_KEV, source.continuum) * 0.04
+    place = np.interp(np.log(energy), np.log(nodes), np.arange(nodes.size))
+    hats = np.clip(1.0 - np.abs(place - np.arange(nodes.size)[:, None]), 0.0, None) * flux
+    return [(energy[hat > 0], hat[hat > 0]) for hat in hats]
 
 
 def _attenuation(energies: np.ndarray) -> np.ndarray:
@@ -201,23 +206,20 @@ def make_components(
     energies, flux = _beam(source)
     drafts = _fluorescence(energies, flux, low, high)
     drafts += _scatter(source, low, high)
-    drafts += _instrument(detector, drafts)
+    drafts += _instrument(detector)
     kev = np.array([d.energy_kev for d in drafts])
 
     def passed(e: np.ndarray) -> np.ndarray:
         return transmission("N1.56O0.42Ar0.0093", AIR_G_CM2, e) * detector.efficiency(e)
 
-    groups = [
-        (np.zeros(0), np.zeros(0))
-        if d.lines is None
-        else (d.lines[0], d.lines[1] * passed(d.lines[0]))
-        for d in drafts
-    ]
-    shapes = render_groups(groups, edges_kev, detector, sigma_scale=[d.sigma_scale for d in drafts])
-    band = np.array([d.lines is None for d in drafts])
-    centre = 0.5 * (edges_kev[1:] + edges_kev[:-1])
-    hats = _bands(source, kev[band], centre, float(np.diff(edges_kev).mean()))
-    shapes[band] = hats * np.where(centre > 0.15, passed(np.maximum(centre, 0.15)), 0.0)
+    bands = iter(_bands(source, kev[[d.lines is None for d in drafts]]))
+    groups = [next(bands) if d.lines is None else d.lines for d in drafts]
+    shapes = render_groups(
+        [(energy, photons * passed(energy)) for energy, photons in groups],
+        edges_kev,
+        detector,
+        sigma_scale=[d.sigma_scale for d in drafts],
+    )
     inward = _attenuation(np.array([d.excited_at_kev for d in drafts]))
     outward = _attenuation(kev)
     production = np.array([d.production for d in drafts]).T
@@ -227,32 +229,25 @@ def make_components(
         shapes=shapes,
         production=np.ascontiguousarray(production, dtype=np.float32),
         absorption=(inward + EXIT_PATH * outward).astype(np.float32),
-        air=np.array([d.air for d in drafts], dtype=np.float32),
+        instrument=np.array([d.instrument for d in drafts], dtype=np.float32),
     )
 
 
-def _instrument(detector: Detector, drafts: list[_Draft]) -> list[_Draft]:
-    """Argon of the air; copper of a gas detector's foils. In counts of the canvas's scatter."""
-    canvas = NAMES.index("canvas")
-    scatter = sum(d.production[canvas] for d in drafts if not d.element and d.lines is not None)
-    nothing = np.zeros(len(NAMES))
+def _instrument(detector: Detector) -> list[_Draft]:
+    """Argon of the air; copper of a gas detector's foils."""
 
-    def line(symbol: str, strength: float) -> _Draft:
+    def line(symbol: str, share: float) -> _Draft:
         group = line_groups(symbol, 25.0)[0]
         energy = np.array([a.energy_kev for a in group.lines])
-        share = np.array([a.weight for a in group.lines])
-        return _Draft(
-            "", float(energy[0]), 25.0, nothing, (energy, share), air=400.0 * scatter * strength
-        )
+        weight = np.array([a.weight for a in group.lines])
+        nothing = np.zeros(len(NAMES))
+        return _Draft("", float(energy[0]), 25.0, nothing, (energy, weight), instrument=share)
 
-    found = [line("Ar", 0.06)]
-    if detector.kind == "gem":
-        found.append(line("Cu", 2.5))
-    return found
+    return [line("Ar", 0.02)] if detector.kind == "sdd" else [line("Ar", 0.02), line("Cu", 0.10)]
 
 
 def pixel_weights(components: Components, layers: list[np.ndarray]) -> np.ndarray:
-    """Weight of every component at some pixels.
+    """Weight of every component at some pixels, but for lines of air and instrument.
 
     Parameters
     ----------
@@ -264,8 +259,8 @@ def pixel_weights(components: Components, layers: list[np.ndarray]) -> np.ndarra
     ndarray, float32, shape (n, component)
     """
     n = layers[0].shape[0]
-    weights = np.repeat(components.air[None], n, axis=0)
-    above = np.zeros((n, components.air.size), np.float32)
+    weights = np.zeros((n, components.energy_kev.size), np.float32)
+    above = np.zeros_like(weights)
     for film in reversed(layers):
         laid = film.any(axis=0)
         if not laid.any():
