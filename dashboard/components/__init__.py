@@ -1,0 +1,160 @@
+"""Components of our own, where no stock widget does the job: plain JavaScript, no imports.
+
+They are drawn in the browser from small values; the ones that must answer while the mouse moves
+(the threshold, the tools of a plot) never ask the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+_HERE = Path(__file__).resolve().parent
+_LIB = (_HERE / "lib.js").read_text(encoding="utf-8")
+
+
+def _code(name: str) -> str:
+    return _LIB + (_HERE / f"{name}.js").read_text(encoding="utf-8")
+
+
+class _Component(JSComponent):
+    """A component whose messages go to one function."""
+
+    __abstract = True
+
+    def __init__(self, *, on_message: Callable[[dict[str, Any]], None] | None = None, **params):
+        self._on_message = on_message
+        super().__init__(**params)
+
+    def _handle_msg(self, data: dict[str, Any]) -> None:
+        if self._on_message is not None:
+            self._on_message(data)
+
+
+class Threshold(_Component):
+    """Slider that moves the colour limit of the map in the browser."""
+
+    value = param.Number(None, allow_None=True, doc="None: at its start.")
+    start = param.Number(0.5, doc="Where it starts.")
+    low = param.Number(0.0)
+    high = param.Number(1.0)
+    symbol = param.String("")
+    label = param.String("Threshold")
+    description = param.String("")
+    mapper = param.String("", doc="Name of the colour mapper it moves.")
+    ramp = param.String("", doc="The colours of the map as a CSS gradient.")
+    _esm = _code("threshold")
+
+
+class Elements(_Component):
+    """Found elements by share of the area, and the rest by search."""
+
+    found = param.List([], doc="{symbol, name, share} by falling share.")
+    all = param.List([], doc="{symbol, name} of every element the model knows.")
+    value = param.String("")
+    note = param.String("")
+    _esm = _code("elements")
+
+
+class SmallMaps(_Component):
+    """A strip of small maps; a click chooses the element."""
+
+    items = param.List([], doc="{symbol, name, src}")
+    value = param.String("")
+    _esm = _code("small_maps")
+
+
+class Clusters(_Component):
+    """The clusters with colour, share, size and elements; a click selects the pixels."""
+
+    items = param.List([], doc="{label, colour, share, size, elements}")
+    value = param.Integer(None, allow_None=True)
+    _esm = _code("clusters")
+
+
+class SelectionCard(_Component):
+    """The current selection and the elements found in its spectrum."""
+
+    title = param.String("")
+    detail = param.String("")
+    colour = param.String("")
+    items = param.List([], doc="{symbol, name, probability}")
+    value = param.String("", doc="The element shown on the map.")
+    busy = param.Boolean(False)
+    _esm = _code("selection")
+
+
+class PaneState(_Component):
+    """Empty, loading and error of one pane, over its content."""
+
+    kind = param.Selector(objects=["ready", "empty", "loading", "error"], default="loading")
+    message = param.String("")
+    hint = param.String("")
+    fraction = param.Number(0.0)
+    action = param.String("", doc="Word on its button; empty: no button.")
+    covers = param.Boolean(True, doc="Over the whole pane, or in its corner.")
+    _esm = _code("pane_state")
+
+
+class StatusBar(_Component):
+    """Facts, running jobs, the keys of the page and its address."""
+
+    facts = param.List([], doc="(text, tooltip)")
+    jobs = param.List([], doc="{id, label, fraction, message, remaining}")
+    query = param.String("", doc="What the address bar shows after the path.")
+    _esm = _code("status")
+
+
+class Notice(_Component):
+    """What a link could not restore."""
+
+    items = param.List([])
+    _esm = _code("notice")
+
+
+class Title(_Component):
+    """Title of a pane with its legend."""
+
+    text = param.String("")
+    detail = param.String("")
+    chips = param.List([], doc="(colour, text)")
+    _esm = _code("title")
+
+
+class CopyLink(_Component):
+    """Button that copies the address."""
+
+    _esm = _code("copy_link")
+
+
+class Tools(_Component):
+    """What dragging does on a plot; the tools are found by ``prefix-name``."""
+
+    options = param.List(["Move", "Lasso", "Box"])
+    value = param.String("Move", doc="The one active at first.")
+    prefix = param.String("")
+    _esm = _code("tools")
+
+
+class Slider(_Component):
+    """A whole number with its words; the value follows when the handle is let go."""
+
+    value = param.Integer(1)
+    low = param.Integer(1)
+    high = param.Integer(100)
+    label = param.String("")
+    description = param.String("")
+    _esm = _code("slider")
+
+
+class Toggle(_Component):
+    """A button that stays down."""
+
+    value = param.Boolean(False)
+    label = param.String("")
+    description = param.String("")
+    _esm = _code("toggle")

@@ -1,0 +1,47 @@
+// Shared by every component; put before its own code.
+const SHEET_MARK = "xrf-style"
+function adopt(view) {
+  const root = view.shadow_el ?? view.el.shadowRoot
+  if (!root) return
+  if (!window.__xrf_sheet) {
+    const style = [...document.querySelectorAll("style")].find((s) => s.textContent.includes(SHEET_MARK))
+    if (!style) return
+    window.__xrf_sheet = new CSSStyleSheet()
+    window.__xrf_sheet.replaceSync(style.textContent)
+  }
+  if (!root.adoptedStyleSheets.includes(window.__xrf_sheet))
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, window.__xrf_sheet]
+}
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag)
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value == null || value === false) continue
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value)
+    else if (key == "style") node.style.cssText = value
+    else node.setAttribute(key, value === true ? "" : value)
+  }
+  for (const child of children.flat())
+    if (child != null && child !== false) node.append(child)
+  return node
+}
+const thousands = (n) => Math.round(n).toLocaleString("en-US")
+const percent = (share) => share >= 0.0995 ? `${Math.round(share * 100)} %`
+  : share >= 0.001 ? `${(share * 100).toFixed(1)} %` : "< 0.1 %"
+// Show `draw()` now and whenever one of the parameters changes; the focus stays where it was.
+function show(model, view, el, names, draw) {
+  adopt(view)
+  const update = () => {
+    const root = el.getRootNode()
+    const focused = root.activeElement?.dataset?.key
+    const scrolls = [...el.querySelectorAll("[data-scroll]")].map((n) => [n.dataset.scroll, n.scrollTop])
+    el.replaceChildren(...[draw()].flat().filter((n) => n != null))
+    for (const [key, top] of scrolls) {
+      const node = el.querySelector(`[data-scroll="${key}"]`)
+      if (node) node.scrollTop = top
+    }
+    if (focused) el.querySelector(`[data-key="${focused}"]`)?.focus()
+  }
+  for (const name of names) model.on(name, update)
+  update()
+  return update
+}

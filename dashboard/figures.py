@@ -1,0 +1,234 @@
+"""Pure functions from arrays to HoloViews elements, and from elements to figures.
+
+HoloViews describes what is shown; every view renders its element once and then patches single
+columns of the Bokeh models behind it. A HoloViews redraw of the same change costs two to four
+times as much, since it redraws every overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import holoviews as hv
+import numpy as np
+from bokeh.models import (
+    BoxSelectTool,
+    ColumnDataSource,
+    CustomJS,
+    HoverTool,
+    LassoSelectTool,
+    LinearColorMapper,
+    PanTool,
+    ResetTool,
+    Tool,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure as Figure  # noqa: N812 - the class is called figure
+
+from dashboard.pictures import GREYS, MAP_COLOURS, MASK_COLOURS
+
+hv.extension("bokeh", logo=False)
+
+CLEAR = (0, 0, 0, 0)
+BLANK = np.zeros((1, 1), np.float32)
+
+
+def _named(name: str):
+    """A hook that names the renderer, so that the view finds it in the figure."""
+
+    def hook(plot, element) -> None:
+        plot.handles["glyph_renderer"].name = name
+
+    return hook
+
+
+def pixel_image(values: np.ndarray, name: str) -> hv.Image:
+    """Values (y, x) with pixel centres at whole numbers and row 0 on top."""
+    height, width = values.shape
+    bounds = (-0.5, -0.5, width - 0.5, height - 0.5)
+    return hv.Image(values[::-1], kdims=["column", "row"], bounds=bounds).opts(
+        hooks=[_named(name)], cmap=list(GREYS)
+    )
+
+
+def element_map() -> hv.Overlay:
+    """Grey image of the total counts, the map in colour, clusters, and the selection."""
+    layers = [pixel_image(BLANK, name) for name in ("grey", "values", "clusters", "mask")]
+    return hv.Overlay(layers).opts(invert_yaxis=True, xaxis=None, yaxis=None)
+
+
+def spectra() -> hv.Overlay:
+    """Curves of the whole scan and of the selection, lines of an element and their names."""
+    empty = np.zeros((0, 2))
+    whole = hv.Curve(empty, "energy", "rate").opts(hooks=[_named("whole")])
+    chosen = hv.Curve(empty, "energy", "rate").opts(hooks=[_named("chosen")])
+    marks = hv.Segments(
+        np.zeros((0, 4)), ["energy", "rate", "energy1", "rate1"]
+    ).opts(hooks=[_named("marks")])
+    names = hv.Labels(
+        (np.zeros(0), np.zeros(0), np.zeros(0, dtype=str)),
+        ["energy", "rate"],
+        "name",
+    ).opts(hooks=[_named("names")], text_align="center", text_baseline="middle")
+    return whole * marks * chosen * names
+
+
+def embedding() -> hv.Overlay:
+    """The shaded points, and over them the selected ones."""
+    blank = np.zeros((2, 2), np.uint8)
+    layers = [
+        hv.RGB((np.arange(2), np.arange(2), blank, blank, blank, blank), ["u", "v"],
+               vdims=list("RGBA")).opts(hooks=[_named(name)])
+        for name in ("points", "bright")
+    ]
+    return hv.Overlay(layers).opts(xaxis=None, yaxis=None)
+
+
+def render(element: hv.Overlay, tools: Sequence[Tool]) -> Figure:
+    """The Bokeh figure of an element, filling its pane, with exactly these tools."""
+    element = element.opts(responsive=True, toolbar=None, default_tools=[], show_legend=False)
+    fig = hv.renderer("bokeh").get_plot(element).state
+    fig.toolbar.tools = list(tools)
+    fig.toolbar_location = None
+    fig.toolbar.logo = None
+    fig.sizing_mode = "stretch_both"
+    fig.outline_line_color = None
+    fig.background_fill_alpha = 0.0
+    fig.border_fill_alpha = 0.0
+    fig.title = None
+    fig.output_backend = "canvas"
+    return fig
+
+
+def mappers(fig: Figure, *, value_mapper_name: str) -> dict[str, LinearColorMapper]:
+    """Give the layers of an element map their colour mappers; returned by layer."""
+    result = {
+        "grey": LinearColorMapper(palette=list(GREYS), low=0, high=1),
+        "values": LinearColorMapper(
+            palette=list(MAP_COLOURS),
+            low=0.5,
+            high=1,
+            low_color=CLEAR,
+            nan_color=CLEAR,
+            name=value_mapper_name,
+        ),
+        "clusters": LinearColorMapper(palette=[CLEAR, "#888888"], low=-0.5, high=1.5),
+        "mask": LinearColorMapper(palette=list(MASK_COLOURS), low=-0.5, high=2.5),
+    }
+    for name, mapper in result.items():
+        glyph = layer(fig, name).glyph
+        glyph.color_mapper = mapper
+    return result
+
+
+def layer(fig: Figure, name: str):
+    """The renderer a hook named."""
+    return next(r for r in fig.renderers if r.name == name)
+
+
+def put_image(fig: Figure, name: str, image: np.ndarray) -> None:
+    """Paint another image (y, x) in a layer of an element map."""
+    height, width = image.shape
+    layer(fig, name).data_source.data = {
+        "image": [image],
+        "x": [-0.5],
+        "y": [-0.5],
+        "dw": [width],
+        "dh": [height],
+    }
+
+
+def drag_tools() -> dict[str, Tool]:
+    """The tools of a pane with a selection, by the words its buttons carry."""
+    lasso = LassoSelectTool(continuous=False, renderers=[], description="Lasso")
+    box = BoxSelectTool(continuous=False, renderers=[], description="Box")
+    for tool in (lasso, box):
+        tool.overlay.update(
+            fill_color="#ff9d00", fill_alpha=0.12, line_color="#ff9d00", line_width=1.5,
+            line_dash="solid",
+        )
+    return {
+        "Move": PanTool(description="Move"),
+        "Lasso": lasso,
+        "Box": box,
+        "wheel": WheelZoomTool(description="Zoom"),
+        "reset": ResetTool(),
+    }
+
+
+def selection_mailbox(fig: Figure) -> ColumnDataSource:
+    """A data source the browser fills with the vertices of a finished lasso or box.
+
+    Bokeh's own event goes to the server for every mouse move with the whole polygon so far; this
+    one once, at mouse-up, with at most a few hundred vertices.
+    """
+    mailbox = ColumnDataSource(data={"x": [], "y": []})
+    fig.js_on_event(
+        "selectiongeometry",
+        CustomJS(
+            args={"mailbox": mailbox},
+            code="""
+            if (!cb_obj.final) return
+            const g = cb_obj.geometry
+            let x, y
+            if (g.type == "rect") {
+                x = [g.x0, g.x1, g.x1, g.x0]; y = [g.y0, g.y0, g.y1, g.y1]
+            } else {
+                const step = Math.max(1, Math.floor(g.x.length / 200))
+                x = Array.from(g.x).filter((_, i) => i % step == 0)
+                y = Array.from(g.y).filter((_, i) => i % step == 0)
+            }
+            if (x.length < 3 || !x.every(isFinite) || !y.every(isFinite)) return
+            const round = (v) => Math.round(v * 1000) / 1000
+            mailbox.data = {x: x.map(round), y: y.map(round)}
+            """,
+        ),
+    )
+    return mailbox
+
+
+_FIT = """
+const w = fig.inner_width, h = fig.inner_height
+if (!(w > 4 && h > 4)) return
+const xr = fig.x_range, yr = fig.y_range, [nx, ny] = size.tags, last = fig.__fit
+const near = (a, b) => Math.abs(a - b) < 1e-6 * (1 + Math.abs(a))
+const around = (c, n, unit) => [c - unit * n / 2, c + unit * n / 2]
+// The whole image, centred, one screen unit of air around it.
+const full = Math.max(nx / w, ny / h) * 1.01
+const [hx0, hx1] = around((nx - 1) / 2, w, full), [hy1, hy0] = around((ny - 1) / 2, h, full)
+const at_home = !last || last.nx != nx || last.ny != ny || (near(last.hx0, xr.start)
+    && near(last.hx1, xr.end) && near(last.hy0, yr.start) && near(last.hy1, yr.end))
+let [x0, x1, y0, y1] = [hx0, hx1, hy0, hy1]
+if (!at_home) {
+    const unit = Math.abs(xr.end - xr.start) / last.w
+    ;[x0, x1] = around((xr.start + xr.end) / 2, w, unit)
+    ;[y1, y0] = around((yr.start + yr.end) / 2, h, unit)
+}
+xr.setv({start: x0, end: x1, reset_start: hx0, reset_end: hx1})
+yr.setv({start: y0, end: y1, reset_start: hy0, reset_end: hy1})
+fig.__fit = {nx, ny, w, hx0, hx1, hy0, hy1}
+"""
+
+
+def keep_square(fig: Figure) -> ColumnDataSource:
+    """Keep pixels square in whatever room the figure gets, and the zoom when the room changes.
+
+    ``match_aspect`` loses the scale in stretching layouts. Returns the model whose ``tags`` hold
+    the image's (width, height) in pixels; changing them shows the whole image.
+    """
+    size = ColumnDataSource(tags=[1, 1])
+    fit = CustomJS(args={"fig": fig, "size": size}, code=_FIT)
+    fig.js_on_change("inner_width", fit)
+    fig.js_on_change("inner_height", fit)
+    size.js_on_change("tags", fit)
+    return size
+
+
+def map_hover(fig: Figure) -> HoverTool:
+    """Tells pixel and value under the pointer; worked out in the browser."""
+    return HoverTool(
+        renderers=[layer(fig, "values")],
+        tooltips="column $x{0}, row $y{0}: <b>@image{0,0.[00]}</b>",
+        point_policy="follow_mouse",
+        attachment="horizontal",
+    )

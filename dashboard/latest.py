@@ -1,0 +1,176 @@
+"""Run work beside the page; only the newest request of each kind counts.
+
+Panel does not cancel watchers: three quick clicks run three computations. A
+:class:`LatestOnly` cancels the previous computation, starts the next in a thread, and drops
+what arrives from a computation that is no longer the newest. Results are delivered on the
+session's own loop and under its lock, the only place where Bokeh models may be touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
+
+import panel as pn
+
+from xrfengine.errors import Cancelled, XRFError
+from xrfengine.jobs import CancelToken, Job, JobList
+
+log = logging.getLogger(__name__)
+
+PROGRESS_AFTER_S = 0.3
+"""Work shorter than this shows no progress: a bar that flashes is worse than none."""
+PROGRESS_EVERY_S = 0.15
+
+_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xrf-page")
+
+Deliver = Callable[[Callable[[], None]], None]
+
+
+def session_deliver() -> Deliver:
+    """A function that runs callbacks on the current session's loop, under its lock.
+
+    Outside a served session (tests, notebooks) callbacks run at once.
+    """
+    doc = pn.state.curdoc
+    if doc is None or doc.session_context is None:
+        return lambda callback: callback()
+
+    def deliver(callback: Callable[[], None]) -> None:
+        if doc.session_context is not None and not doc.session_context.destroyed:
+            doc.add_next_tick_callback(callback)
+
+    return deliver
+
+
+def explain(error: BaseException) -> XRFError:
+    """The error as a user is told it; what is not meant for users goes to the log."""
+    if isinstance(error, XRFError):
+        return error
+    reference = secrets.token_hex(2)
+    log.error("unexpected error, reference %s", reference, exc_info=error)
+    return XRFError(
+        f"Something unexpected went wrong (reference {reference})",
+        "Try again; if it stays, give the reference to whoever looks after this server.",
+    )
+
+
+class LatestOnly:
+    """One kind of work of one session, such as "the maps".
+
+    Parameters
+    ----------
+    deliver : callable
+        Runs a callback where models may be touched; see :func:`session_deliver`.
+    jobs : JobList or None
+        Where long work is listed and run; None runs it in the page's own threads.
+    """
+
+    def __init__(self, deliver: Deliver | None = None, jobs: JobList | None = None) -> None:
+        self._deliver = deliver or session_deliver()
+        self._jobs = jobs
+        self._token: CancelToken | None = None
+        self._task: asyncio.Task | None = None
+        self.job: Job | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def cancel(self) -> None:
+        """Abandon what runs. Nothing of it is delivered any more."""
+        if self._token is not None:
+            self._token.cancel()
+            self._token = None
+
+    def start(
+        self,
+        work: Callable[..., Any],
+        *,
+        then: Callable[[Any], None],
+        failed: Callable[[XRFError], None],
+        progressed: Callable[[float, str], None] | None = None,
+        stopped: Callable[[], None] | None = None,
+        label: str = "",
+    ) -> CancelToken:
+        """Run ``work(progress=…, cancel=…)`` in a thread; must be called on the loop.
+
+        Exactly one of ``then``, ``failed`` and ``stopped`` (cancelled in the job tray) is
+        called at the end, unless a newer request or :meth:`cancel` came first.
+        """
+        self.cancel()
+        token = self._token = CancelToken()
+        self._task = asyncio.get_running_loop().create_task(
+            self._follow(token, work, then, failed, progressed, stopped, label)
+        )
+        return token
+
+    async def finished(self) -> None:
+        """Wait until nothing runs (for tests)."""
+        while self.is_running:
+            await asyncio.wait({self._task})
+
+    async def _follow(
+        self,
+        token: CancelToken,
+        work: Callable[..., Any],
+        then: Callable[[Any], None],
+        failed: Callable[[XRFError], None],
+        progressed: Callable[[float, str], None] | None,
+        stopped: Callable[[], None] | None,
+        label: str,
+    ) -> None:
+        reported: list[Any] = [0.0, ""]
+        future = self._submit(work, token, reported, label)
+        waiting = asyncio.ensure_future(asyncio.wrap_future(future))
+        started, shown = time.monotonic(), None
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=PROGRESS_EVERY_S)
+            now = tuple(reported)
+            late = time.monotonic() - started >= PROGRESS_AFTER_S
+            if progressed is not None and late and not waiting.done() and now != shown:
+                shown = now
+                self._deliver_if_newest(token, lambda now=now: progressed(*now))
+        error = waiting.exception() if not waiting.cancelled() else Cancelled()
+        if isinstance(error, Cancelled):
+            if stopped is not None:
+                self._deliver_if_newest(token, stopped)
+        elif error is not None:
+            told = explain(error)
+            self._deliver_if_newest(token, lambda: failed(told))
+        else:
+            result = waiting.result()
+            self._deliver_if_newest(token, lambda: then(result))
+
+    def _submit(
+        self, work: Callable[..., Any], token: CancelToken, reported: list, label: str
+    ) -> Future:
+        def progress(fraction: float, message: str = "") -> None:
+            reported[:] = [float(fraction), message or reported[1]]
+
+        if self._jobs is not None:
+
+            def listed(*, progress: Callable, cancel: CancelToken) -> Any:
+                def both(fraction: float, message: str = "") -> None:
+                    progress(fraction, message)
+                    reported[:] = [float(fraction), message or reported[1]]
+
+                return work(progress=both, cancel=cancel)
+
+            self.job = self._jobs.submit(label, listed, cancel=token)
+            return self.job.future
+        executor: Executor = _THREADS
+        return executor.submit(work, progress=progress, cancel=token)
+
+    def _deliver_if_newest(self, token: CancelToken, callback: Callable[[], None]) -> None:
+        def checked() -> None:
+            # Asked again at delivery: a newer request may have come in between.
+            if token is self._token:
+                callback()
+
+        self._deliver(checked)

@@ -1,0 +1,235 @@
+"""Pure functions from results to what is painted: arrays in, arrays, colours and PNGs out."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Literal
+
+import colorcet
+import numpy as np
+
+GREYS = tuple(f"#{v:02x}{v:02x}{v:02x}" for v in range(24, 232, 2))
+"""Neither black nor white at the ends: both themes keep a border around the scan."""
+MAP_COLOURS = tuple(colorcet.b_linear_bmy_10_95_c78[72:])
+"""Perceptual, single direction; its dark end is cut off, or it would drown in the grey image."""
+UNASSIGNED = "#8d9494"
+HIGHLIGHT = "#ff9d00"
+MASK_COLOURS = ("rgba(8,12,12,0.55)", "rgba(0,0,0,0)", HIGHLIGHT)
+"""Outside of the selection, inside, and its outline."""
+
+_CATEGORICAL = tuple(colorcet.b_glasbey_category10)
+
+
+def cluster_colour(label: int) -> str:
+    """Colour of a cluster, by its number and never by its place in a list; -1 is unassigned."""
+    return UNASSIGNED if label < 0 else _CATEGORICAL[label % len(_CATEGORICAL)]
+
+
+def grey_limits(total_counts: np.ndarray) -> tuple[float, float]:
+    """The 1st and 99th percentile, apart even for an even image."""
+    low, high = np.percentile(total_counts, (1.0, 99.0))
+    return (float(low), float(high)) if high > low else (float(low) - 1.0, float(low) + 1.0)
+
+
+def value_limit(values: np.ndarray, kind: str) -> float:
+    """Where the colours of a map end: 1 for probabilities, else the 99.8th percentile."""
+    if kind == "probability":
+        return 1.0
+    return max(float(np.percentile(values, 99.8)), 1.0)
+
+
+def mask_image(mask: np.ndarray) -> np.ndarray:
+    """uint8 (y, x) for :data:`MASK_COLOURS`: 0 outside, 1 inside, 2 inside along the border."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    image = mask.astype(np.uint8)
+    image[mask & ~inner] = 2
+    return image
+
+
+def inside(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Which of the points (n, 2) lie inside a polygon (v, 2), by the even-odd rule; bool (n,)."""
+    result = np.zeros(len(points), dtype=bool)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
+    x, y = points[near, 0], points[near, 1]
+    odd = np.zeros(near.size, dtype=bool)
+    x1, y1 = vertices[-1]
+    for x2, y2 in vertices:
+        if y1 != y2:
+            crosses = (y1 > y) != (y2 > y)
+            odd ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+        x1, y1 = x2, y2
+    result[near] = odd
+    return result
+
+
+def embedding_limits(points: np.ndarray) -> tuple[float, float, float, float]:
+    """x and y range that shows every point with some air: (x0, x1, y0, y1)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    air = np.maximum((high - low) * 0.04, 0.5)
+    (x0, y0), (x1, y1) = low - air, high + air
+    return float(x0), float(x1), float(y0), float(y1)
+
+
+def _table(points: np.ndarray, values: np.ndarray | None = None, n: int = 0):
+    import pandas as pd  # datashader's own table
+
+    columns = {"x": points[:, 0], "y": points[:, 1]}
+    if values is not None:
+        columns["v"] = pd.Categorical.from_codes(values, range(n)) if n else values
+    return pd.DataFrame(columns)
+
+
+def embedding_image(
+    points: np.ndarray,
+    limits: tuple[float, float, float, float],
+    size_px: tuple[int, int],
+    *,
+    colour_by: Literal["cluster", "element", "density"],
+    values: np.ndarray | None = None,
+    ink: str = "#20555a",
+) -> np.ndarray:
+    """All points, aggregated by datashader and shaded; uint32 RGBA (y, x), row 0 at the bottom.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+    limits : (x0, x1, y0, y1)
+    size_px : (width, height)
+    colour_by
+        ``"cluster"``: ``values`` are labels from -1; ``"element"``: ``values`` are a map's pixels,
+        scaled to 0…1; ``"density"``: no values, shades of ``ink``.
+    """
+    import datashader as ds
+    import datashader.transfer_functions as tf
+
+    x0, x1, y0, y1 = limits
+    width, height = (int(np.clip(v, 16, 2000)) for v in size_px)
+    canvas = ds.Canvas(width, height, x_range=(x0, x1), y_range=(y0, y1))
+    if colour_by == "cluster" and values is not None:
+        n = int(values.max()) + 2
+        colours = {i: cluster_colour(i - 1) for i in range(n)}
+        total = canvas.points(_table(points, values + 1, n), "x", "y", ds.by("v", ds.count()))
+        shaded = tf.shade(total, color_key=colours, how="eq_hist", min_alpha=140)
+    elif colour_by == "element" and values is not None:
+        mean = canvas.points(_table(points, values), "x", "y", ds.mean("v"))
+        shaded = tf.shade(mean, cmap=list(MAP_COLOURS), how="linear", span=(0.0, 1.0))
+    else:
+        count = canvas.points(_table(points), "x", "y", ds.count())
+        shaded = tf.shade(count, cmap=[ink], how="eq_hist", min_alpha=90)
+    return spread(shaded, len(points))
+
+
+def points_image(
+    points: np.ndarray,
+    limits: tuple[float, float, float, float],
+    size_px: tuple[int, int],
+    colour: str = HIGHLIGHT,
+) -> np.ndarray:
+    """The chosen points in one colour; uint32 RGBA (y, x)."""
+    import datashader as ds
+    import datashader.transfer_functions as tf
+
+    x0, x1, y0, y1 = limits
+    width, height = (int(np.clip(v, 16, 2000)) for v in size_px)
+    if len(points) == 0:
+        return np.zeros((height, width), np.uint32)
+    canvas = ds.Canvas(width, height, x_range=(x0, x1), y_range=(y0, y1))
+    count = canvas.points(_table(points), "x", "y", ds.count())
+    return spread(tf.shade(count, cmap=[colour], how="eq_hist", min_alpha=210), len(points))
+
+
+def spread(shaded, n_points: int) -> np.ndarray:
+    """Grow single pixels to visible dots; the fewer the points, the larger."""
+    import datashader.transfer_functions as tf
+
+    px = 3 if n_points < 500 else 2 if n_points < 5_000 else 1
+    grown = tf.dynspread(shaded, threshold=0.6, max_px=px) if n_points > 500 else None
+    return np.ascontiguousarray((grown if grown is not None else tf.spread(shaded, px=px)).data)
+
+
+def thumbnail(
+    values: np.ndarray,
+    grey: np.ndarray,
+    threshold: float,
+    high: float,
+    longest_px: int = 120,
+) -> str:
+    """A small map as a data URI: above the threshold in colour, the rest grey.
+
+    Parameters
+    ----------
+    values, grey : ndarray, shape (y, x)
+        The map, and the total counts scaled to 0…1.
+    """
+    from PIL import Image
+
+    step = max(1, int(np.ceil(max(values.shape) / longest_px)))
+    # The largest of each block: a hot pixel must not fall through the sieve.
+    small = _blocks(values, step, np.maximum)
+    base = grey[::step, ::step][: small.shape[0], : small.shape[1]]
+    image = np.repeat((40 + 150 * base)[..., None], 3, axis=2)
+    share = np.clip((small - threshold) / max(high - threshold, 1e-9), 0.0, 1.0)
+    above = small >= threshold
+    image[above] = _lut()[(share[above] * (len(MAP_COLOURS) - 1)).astype(int)]
+    buffer = io.BytesIO()
+    Image.fromarray(image.astype(np.uint8)).save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _blocks(values: np.ndarray, step: int, join: np.ufunc) -> np.ndarray:
+    rows = join.reduceat(values, np.arange(0, values.shape[0], step), axis=0)
+    return join.reduceat(rows, np.arange(0, values.shape[1], step), axis=1)
+
+
+def _lut() -> np.ndarray:
+    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in MAP_COLOURS], float)
+
+
+def spectrum_heights(counts: np.ndarray, scale: str, floor: float) -> np.ndarray:
+    """Counts as the vertical axis shows them: as they are, their root, or their logarithm.
+
+    Transformed here, so that changing the scale moves one column of data and no axis is rebuilt.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if scale == "log":
+        return np.log10(np.maximum(counts, floor))
+    if scale == "sqrt":
+        return np.sqrt(np.maximum(counts, 0.0))
+    return counts
+
+
+def spectrum_floor(mean_counts: np.ndarray) -> float:
+    """Where a logarithmic axis begins: just below the smallest rate that still tells something."""
+    top = float(mean_counts.max(initial=0.0))
+    if top <= 0:
+        return 0.1
+    positive = mean_counts[mean_counts > 0]
+    return max(float(np.percentile(positive, 2.0)) * 0.5, top * 1e-6)
+
+
+def energy_limits(energy_kev: np.ndarray, mean_counts: np.ndarray) -> tuple[float, float]:
+    """The part of the energy axis worth showing first."""
+    sound = np.flatnonzero(energy_kev >= 0.3)
+    if sound.size < 2:
+        return float(energy_kev[0]), float(energy_kev[-1])
+    running = np.cumsum(mean_counts[sound])
+    last = sound[int(np.searchsorted(running, 0.9995 * running[-1]))] if running[-1] > 0 else -1
+    high = min(float(energy_kev[last]) * 1.06, float(energy_kev[-1]))
+    return 0.0, max(high, float(energy_kev[sound[0]]) + 1.0)
+
+
+def stagger(positions: np.ndarray, width: float, n_levels: int = 4) -> np.ndarray:
+    """Levels (0 at the top) that keep labels of a given width from covering each other."""
+    ends = [-np.inf] * n_levels
+    levels = np.zeros(len(positions), dtype=int)
+    for i in np.argsort(positions):
+        free = [level for level in range(n_levels) if ends[level] + width <= positions[i]]
+        levels[i] = free[0] if free else int(np.argmin(ends))
+        ends[levels[i]] = positions[i]
+    return levels

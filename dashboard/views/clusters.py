@@ -1,0 +1,161 @@
+"""The clusters: list with colours, shares and elements; how they are found."""
+
+from __future__ import annotations
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard.components import Clusters, Slider, Title
+from dashboard.pane import body, pane, show_state, state_cover, title_row
+from dashboard.pictures import cluster_colour
+from dashboard.results import Results
+from dashboard.session import Session
+
+CLUSTER_METHOD_NAMES = {"UMAP + HDBSCAN": "umap-hdbscan", "Self-organising map": "som"}
+_CONTROLS = {
+    "display": "grid",
+    "grid-template-columns": "repeat(3, minmax(0, 1fr))",
+    "gap": "4px 12px",
+    "padding": "6px 12px 4px",
+    "border-bottom": "1px solid var(--xrf-hairline)",
+    "flex": "none",
+}
+_GRID = ":host { display: grid !important; } :host > * { margin: 0 !important; min-width: 0; }"
+
+
+class ClustersView(pn.viewable.Viewer):
+    """The cluster pane."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._fitting = False
+        self._title = Title(text="Clusters")
+        method = pmui.Select(
+            options=CLUSTER_METHOD_NAMES, value=session.cluster_method, size="small", width=176,
+            height=32, label="", margin=0, description="How the clusters are found",
+        )  # fmt: skip
+        method.link(session, value="cluster_method")
+        session.param.watch(lambda e: method.param.update(value=e.new), "cluster_method")
+        self._smallest = self._slider(
+            "Smallest cluster", "min_cluster_size", 2, 500,
+            "Clusters of fewer pixels are not told apart (min_cluster_size)",
+        )  # fmt: skip
+        strict = self._slider(
+            "How strict", "min_samples", 1, 50,
+            "The higher, the more pixels stay unassigned (min_samples)",
+        )  # fmt: skip
+        neighbours = self._slider(
+            "Neighbours", "n_neighbors", 2, 100,
+            "How many like pixels each pixel is compared with in the embedding (n_neighbors); "
+            "more shows the large structure, fewer the detail",
+        )  # fmt: skip
+        rows = self._slider("Rows", "som_rows", 1, 8, "Rows of the map's grid")
+        columns = self._slider("Columns", "som_columns", 1, 8, "Columns of the map's grid")
+        self._density = [self._smallest, strict, neighbours]
+        self._grid = [rows, columns]
+        self._controls = pn.Column(
+            *self._density, *self._grid, styles=_CONTROLS, stylesheets=[_GRID], margin=0,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._list = Clusters(sizing_mode="stretch_both", margin=0)
+        self._list.param.watch(lambda e: setattr(session, "cluster", e.new), "value")
+        session.param.watch(lambda e: self._list.param.update(value=e.new), "cluster")
+        self._cover = state_cover(self._act)
+        self._layout = pane(
+            title_row(self._title, method),
+            self._controls,
+            body(self._list, self._cover),
+            area="clusters",
+            css_class="xrf-clusters",
+        )
+        results.param.watch(lambda *e: self._show(), "clusters")
+        results.param.watch(lambda *e: self._fit_range(), "opened")
+        results.param.watch(lambda *e: self._show_state(), "cluster_state")
+        session.param.watch(lambda *e: self._show_controls(), "cluster_method")
+        self._show_controls()
+        self._show_state()
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _slider(self, label: str, name: str, low: int, high: int, description: str) -> Slider:
+        value = max(getattr(self.session, name), low)
+        slider = Slider(
+            label=label, low=low, high=max(high, value), value=value, description=description,
+            margin=0, height=44, sizing_mode="stretch_width",
+        )  # fmt: skip
+
+        def take(event) -> None:
+            if not self._fitting:
+                setattr(self.session, name, event.new)
+
+        slider.param.watch(take, "value")
+        self.session.param.watch(
+            lambda e: slider.param.update(value=e.new) if e.new >= slider.low else None, name
+        )
+        return slider
+
+    def _fit_range(self) -> None:
+        if self.results.opened is None:
+            return
+        n = self.results.opened.cube.n_pixels
+        size = self.results.cluster_settings().cluster_size(n)
+        self._fitting = True  # where the slider starts is no choice of the user's
+        try:
+            self._smallest.param.update(high=max(n // 10, 2 * size, 20), value=size)
+        finally:
+            self._fitting = False
+
+    def _act(self, action: str) -> None:
+        if action == "Cancel":
+            self.results.cancel_clusters()
+        else:
+            self.results.start_clusters()
+
+    def _show_controls(self) -> None:
+        is_som = self.session.cluster_method == "som"
+        for slider in self._density[:2]:
+            slider.visible = not is_som
+        for slider in self._grid:
+            slider.visible = is_som
+
+    def _show_state(self) -> None:
+        show_state(
+            self._cover,
+            self.results.cluster_state,
+            has_content=bool(self._list.items) and self.results.clusters is not None,
+        )
+
+    def _show(self) -> None:
+        result = self.results.clusters
+        if result is None:
+            self._list.items = []
+            self._title.detail = ""
+            self._show_state()
+            return
+        clustering = result.clustering
+        total = clustering.labels.size
+        items = [
+            {
+                "label": label,
+                "colour": cluster_colour(label),
+                "size": int(size),
+                "share": float(size) / total,
+                "elements": list(result.elements[label]),
+            }
+            for label, size in enumerate(clustering.sizes)
+        ]
+        if clustering.n_unassigned:
+            items.append(
+                {
+                    "label": -1,
+                    "colour": cluster_colour(-1),
+                    "size": clustering.n_unassigned,
+                    "share": clustering.n_unassigned / total,
+                    "elements": [],
+                }
+            )
+        self._list.param.update(items=items, value=self.session.cluster)
+        self._title.detail = f"{clustering.n_clusters} found"
+        self._show_state()

@@ -1,0 +1,148 @@
+"""The rail: which element, from which threshold on, averaged over how many pixels; and what the
+selection holds."""
+
+from __future__ import annotations
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard.components import Elements, SelectionCard, Threshold
+from dashboard.names import element_name
+from dashboard.pictures import MAP_COLOURS, value_limit
+from dashboard.results import Results
+from dashboard.session import REGIONS_PX, Session
+from dashboard.views.map import MAPPER_NAME
+
+_RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface);
+  min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""
+_SECTION = {"padding": "12px 16px", "border-bottom": "1px solid var(--xrf-hairline)"}
+_RAMP = f"linear-gradient(90deg, {', '.join(MAP_COLOURS[::16])})"
+
+
+class RailView(pn.viewable.Viewer):
+    """The rail at the left."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._elements = Elements(
+            css_classes=["xrf-element"], sizing_mode="stretch_width", margin=0, styles=_SECTION
+        )
+        self._elements.param.watch(self._choose, "value")
+        self._threshold = Threshold(
+            css_classes=["xrf-threshold"], sizing_mode="stretch_width", margin=0,
+            mapper=MAPPER_NAME, ramp=_RAMP, styles=_SECTION,
+        )  # fmt: skip
+        self._threshold.param.watch(lambda e: setattr(session, "threshold", e.new), "value")
+        self._region = pmui.RadioButtonGroup(
+            options={f"{k}": k for k in REGIONS_PX}, value=_nearest(session.region_px),
+            label="", size="small", margin=0, height=32, css_classes=["xrf-region-size"],
+            sizing_mode="stretch_width", styles={"padding": "0 16px"},
+            description="Spectra of k×k neighbouring pixels are added up before they are "
+            "classified: less noise, coarser map (region size, pixels)",
+        )  # fmt: skip
+        self._region.param.watch(lambda e: setattr(session, "region_px", e.new), "value")
+        self._selection = SelectionCard(
+            sizing_mode="stretch_width", margin=0,
+            styles={**_SECTION, "border-bottom": "0"},
+            on_message=self._take_message,
+        )  # fmt: skip
+        self._selection.param.watch(self._choose, "value")
+        heading = pn.pane.HTML(
+            "<div style='font-size:12px;font-weight:600;color:var(--xrf-muted)'>"
+            "Average over k × k pixels</div>",
+            margin=0, styles={"padding": "12px 16px 4px"}, sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._layout = pn.Column(
+            self._elements, self._threshold, heading, self._region,
+            pn.Spacer(height=12, styles={"border-bottom": "1px solid var(--xrf-hairline)"},
+                      sizing_mode="stretch_width", margin=0),
+            self._selection,
+            stylesheets=[_RAIL], styles={"grid-area": "rail"}, sizing_mode="stretch_both",
+            margin=0, css_classes=["xrf-rail"],
+        )  # fmt: skip
+        results.param.watch(lambda *e: self._show_found(), "found")
+        results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts"])
+        results.param.watch(lambda *e: self._show_selection(), "selected")
+        session.param.watch(lambda *e: self._show_element(), "element")
+        session.param.watch(lambda *e: self._show_threshold(), ["threshold", "method"])
+        session.param.watch(
+            lambda e: self._region.param.update(value=_nearest(e.new)), "region_px"
+        )
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _choose(self, event) -> None:
+        if event.new:
+            self.session.element = event.new
+
+    def _take_message(self, data: dict) -> None:
+        if data.get("clear"):
+            self.session.selection = None
+
+    def _show_found(self) -> None:
+        maps = self.results.maps
+        found = [
+            {"symbol": f.element, "name": element_name(f.element), "share": f.share}
+            for f in self.results.found
+            if f.element != "Ar"
+        ]
+        symbols = () if maps is None else maps.elements
+        self._elements.param.update(
+            found=found,
+            all=[{"symbol": s, "name": element_name(s)} for s in symbols],
+            note=f"{len(found)} found, by share of area" if maps is not None else "",
+        )
+
+    def _show_element(self) -> None:
+        self._elements.value = self.session.element
+        self._selection.value = self.session.element
+        self._show_threshold()
+
+    def _show_threshold(self) -> None:
+        maps, element = self.results.maps, self.session.element
+        if maps is None or element not in maps.elements:
+            self._threshold.symbol = ""
+            return
+        high = value_limit(maps[element], maps.kind)
+        start = self.results.starts.get(element, 0.5)
+        what = (
+            f"Probability that {element_name(element)} is visible here"
+            if maps.kind == "probability"
+            else f"Net counts of {element_name(element)} per pixel"
+        )
+        self._threshold.param.update(
+            symbol=element,
+            low=0.0,
+            high=max(high, start * 1.5) if maps.kind == "roi" else 1.0,
+            start=start,
+            value=self.session.threshold,
+            label=f"Threshold for {element}",
+            description=f"{what}: in colour from here on",
+        )
+
+    def _show_selection(self) -> None:
+        selected = self.results.selected
+        if selected is None:
+            self._selection.param.update(title="", items=[], detail="", busy=False)
+            return
+        items = [
+            {"symbol": i.symbol, "name": element_name(i.symbol), "probability": i.probability}
+            for i in selected.identified or ()
+            if i.present and not i.is_instrument
+        ]
+        per_pixel = selected.spectrum.total / selected.spectrum.n_pixels
+        self._selection.param.update(
+            title=selected.title,
+            detail=f"{per_pixel:,.0f} counts/px",
+            colour=selected.colour,
+            items=items,
+            busy=selected.identified is None,
+            value=self.session.element,
+        )
+
+
+def _nearest(region_px: int) -> int:
+    """The button that stands for a region size from a link."""
+    return min(REGIONS_PX, key=lambda k: abs(k - region_px))

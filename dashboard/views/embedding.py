@@ -1,0 +1,208 @@
+"""The embedding: every pixel a point, shaded by datashader, with lasso and box."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, CustomJS
+
+from dashboard import figures
+from dashboard.components import Title, Tools
+from dashboard.latest import LatestOnly
+from dashboard.pane import body, pane, show_state, state_cover, title_row
+from dashboard.pictures import embedding_image, embedding_limits, points_image, value_limit
+from dashboard.results import Results
+from dashboard.session import Selection, Session
+from xrfengine.jobs import CancelToken, Progress
+
+COLOUR_NAMES = {"By cluster": "cluster", "By element": "element", "By density": "density"}
+INK = {"light": "#2f6f6d", "dark": "#8fd0c9"}
+_DIMMED = 0.25
+
+
+class EmbeddingView(pn.viewable.Viewer):
+    """The embedding pane."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._shade, self._light = LatestOnly(), LatestOnly()
+        self._build_figure()
+        tools = Tools(prefix="xrf-embedding", options=["Move", "Lasso", "Box"], value="Lasso",
+                      width=134)  # fmt: skip
+        colour = pmui.Select(
+            options=COLOUR_NAMES, value=session.colour_by, size="small", width=116, height=32,
+            label="", margin=0, description="What the colour of a point tells",
+        )  # fmt: skip
+        colour.link(session, value="colour_by")
+        session.param.watch(lambda e: colour.param.update(value=e.new), "colour_by")
+        self._cover = state_cover(self._act)
+        self._layout = pane(
+            title_row(Title(text="Embedding"), colour, tools),
+            body(
+                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0), self._cover
+            ),
+            area="embedding",
+            css_class="xrf-embedding",
+        )
+        results.param.watch(lambda *e: self._show_embedding(), "embedding")
+        results.param.watch(lambda *e: self._recolour("cluster"), "clusters")
+        results.param.watch(lambda *e: self._recolour("element"), ["maps"])
+        results.param.watch(lambda *e: self._highlight(), "selected")
+        results.param.watch(lambda *e: self._show_state(), "embedding_state")
+        session.param.watch(lambda *e: self._draw(), ["colour_by", "theme"])
+        session.param.watch(lambda *e: self._recolour("element"), "element")
+        self._show_state()
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _build_figure(self) -> None:
+        tools = figures.drag_tools()
+        for name, tool in tools.items():
+            tool.name = f"xrf-embedding-{name}"
+        fig = figures.render(figures.embedding(), list(tools.values()))
+        fig.name = "xrf-embedding-figure"
+        fig.toolbar.active_scroll, fig.toolbar.active_drag = tools["wheel"], tools["Lasso"]
+        fig.grid.visible = False
+        fig.min_border = 8
+        figures.selection_mailbox(fig).on_change("data", self._take_selection)
+        mailbox = next(
+            cb.args["mailbox"] for cbs in fig.js_event_callbacks.values() for cb in cbs
+        )
+        self._mailbox = mailbox
+        # One message once the view has come to rest, not one for every step of a zoom.
+        self._view = ColumnDataSource(data={"view": [0.0, 1.0, 0.0, 1.0, 300.0, 260.0]})
+        settled = CustomJS(
+            args={"fig": fig, "view": self._view},
+            code="""
+            clearTimeout(fig.__settle)
+            fig.__settle = setTimeout(() => {
+                const x = fig.x_range, y = fig.y_range
+                view.data = {view: [x.start, x.end, y.start, y.end, fig.inner_width, fig.inner_height]}
+            }, 120)
+            """,
+        )
+        for model, properties in (
+            (fig, ("inner_width", "inner_height")),
+            (fig.x_range, ("start", "end")),
+            (fig.y_range, ("start", "end")),
+        ):
+            for name in properties:
+                model.js_on_change(name, settled)
+        self._view.on_change("data", lambda attr, old, new: self._draw())
+        for name in ("points", "bright"):
+            layer = figures.layer(fig, name)
+            layer.data_source.data = _nothing()
+        self._figure = fig
+
+    def _take_selection(self, attr: str, old: dict, new: dict) -> None:
+        vertices = tuple(zip(new["x"], new["y"], strict=True))
+        if len(vertices) >= 3 and self.results.embedding is not None:
+            self.session.selection = Selection("embedding", vertices)
+
+    def _act(self, action: str) -> None:
+        if action == "Cancel":
+            self.results.cancel_embedding()
+        else:
+            self.results.start_embedding()
+
+    def _show_state(self) -> None:
+        show_state(
+            self._cover,
+            self.results.embedding_state,
+            has_content=self.results.embedding is not None,
+        )
+
+    def _show_embedding(self) -> None:
+        embedding = self.results.embedding
+        self._show_state()
+        for name in ("points", "bright"):
+            figures.layer(self._figure, name).data_source.data = _nothing()
+        if embedding is None:
+            return
+        x0, x1, y0, y1 = embedding_limits(embedding.coordinates[:, :2])
+        fig = self._figure
+        fig.x_range.update(start=x0, end=x1, reset_start=x0, reset_end=x1)
+        fig.y_range.update(start=y0, end=y1, reset_start=y0, reset_end=y1)
+        self._draw()
+
+    def _recolour(self, kind: str) -> None:
+        if self.session.colour_by == kind:
+            self._draw()
+
+    def _frame(self) -> tuple[tuple[float, float, float, float], tuple[int, int]]:
+        fig = self._figure
+        width, height = self._view.data["view"][4:]
+        limits = (fig.x_range.start, fig.x_range.end, fig.y_range.start, fig.y_range.end)
+        return limits, (int(width), int(height))
+
+    def _draw(self) -> None:
+        """Shade the points anew, in a thread."""
+        embedding = self.results.embedding
+        if embedding is None:
+            return
+        limits, size_px = self._frame()
+        if not (limits[1] > limits[0] and limits[3] > limits[2]):
+            return
+        colour_by, maps, element = self.session.colour_by, self.results.maps, self.session.element
+        values = None
+        if colour_by == "cluster" and self.results.clusters is not None:
+            values = self.results.clusters.clustering.labels.ravel()
+        elif colour_by == "element" and maps is not None and element in maps.elements:
+            values = maps[element]
+        work = partial(
+            _shaded, embedding.coordinates[:, :2], limits, size_px, colour_by, values,
+            "" if maps is None else maps.kind, INK[self.session.theme],
+        )  # fmt: skip
+        self._shade.start(
+            work, then=partial(self._put, "points", limits), failed=self._cannot_draw
+        )
+        self._highlight()
+
+    def _highlight(self) -> None:
+        embedding, selected = self.results.embedding, self.results.selected
+        points = figures.layer(self._figure, "points").glyph
+        if embedding is None or selected is None:
+            self._light.cancel()
+            figures.layer(self._figure, "bright").data_source.data = _nothing()
+            points.global_alpha = 1.0
+            return
+        limits, size_px = self._frame()
+        mask, coordinates = selected.mask.ravel(), embedding.coordinates[:, :2]
+
+        def work(*, progress: Progress, cancel: CancelToken) -> np.ndarray:
+            return points_image(coordinates[mask], limits, size_px)
+
+        def then(image: np.ndarray) -> None:
+            self._put("bright", limits, image)
+            points.global_alpha = _DIMMED
+
+        self._light.start(work, then=then, failed=self._cannot_draw)
+
+    def _put(self, name: str, limits: tuple, image: np.ndarray) -> None:
+        x0, x1, y0, y1 = limits
+        figures.layer(self._figure, name).data_source.data = {
+            "image": [image], "x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0],
+        }  # fmt: skip
+
+    def _cannot_draw(self, error) -> None:
+        self._cover.param.update(kind="error", message=error.message, hint=error.hint, action="")
+
+
+def _shaded(
+    points, limits, size_px, colour_by, values, kind, ink, *, progress: Progress,
+    cancel: CancelToken,
+) -> np.ndarray:  # fmt: skip
+    if colour_by == "element" and values is not None:
+        values = np.clip(values.ravel() / value_limit(values, kind), 0.0, 1.0)
+    return embedding_image(
+        points, limits, size_px, colour_by=colour_by, values=values, ink=ink
+    )
+
+
+def _nothing() -> dict:
+    return {"image": [], "x": [], "y": [], "dw": [], "dh": []}

@@ -1,0 +1,222 @@
+"""The element map: colour above the threshold, grey below, clusters and selection over it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColorBar
+
+from dashboard import figures
+from dashboard.components import SmallMaps, Title, Toggle, Tools
+from dashboard.latest import LatestOnly
+from dashboard.names import element_name
+from dashboard.pane import body, pane, show_state, state_cover, title_row
+from dashboard.pictures import (
+    cluster_colour,
+    grey_limits,
+    mask_image,
+    thumbnail,
+    value_limit,
+)
+from dashboard.results import Results
+from dashboard.session import Selection, Session
+from xrfengine.jobs import CancelToken, Progress
+
+MAPPER_NAME = "xrf-map-values"
+METHOD_NAMES = {"Probability": "probability", "Net counts": "roi"}
+_N_SMALL_MAPS = 24
+
+
+class MapView(pn.viewable.Viewer):
+    """The map pane with its strip of small maps."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._small_work = LatestOnly()
+        self._build_figure()
+        self._title = Title(text="Map")
+        tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
+        method = pmui.Select(
+            options=METHOD_NAMES, value=session.method, size="small", width=128, height=32,
+            label="", margin=0, description="Probability that the element is visible, or net "
+            "counts in a window around its main line",
+        )  # fmt: skip
+        method.link(session, value="method")
+        session.param.watch(lambda e: method.param.update(value=e.new), "method")
+        self._clusters_on = Toggle(
+            label="Clusters", value=session.show_clusters, width=80, margin=0,
+            description="Lay the clusters over the map",
+        )  # fmt: skip
+        self._clusters_on.link(session, value="show_clusters")
+        self._small = SmallMaps(sizing_mode="stretch_both", margin=0)
+        self._small.param.watch(lambda e: self._choose(e.new), "value")
+        self._cover = state_cover(self._act)
+        self._layout = pane(
+            title_row(self._title, method, self._clusters_on, tools),
+            body(
+                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0),
+                self._cover,
+            ),
+            pn.Column(
+                self._small, height=112, sizing_mode="stretch_width", margin=0,
+                styles={"border-top": "1px solid var(--xrf-hairline)", "padding": "6px 0",
+                        "flex": "none"},
+            ),
+            area="map",
+            css_class="xrf-map",
+        )  # fmt: skip
+        results.param.watch(lambda *e: self._show_scan(), "opened")
+        results.param.watch(lambda *e: self._show_map(), ["maps", "starts"])
+        results.param.watch(lambda *e: self._draw_small_maps(), ["found"])
+        results.param.watch(lambda *e: self._show_clusters(), "clusters")
+        results.param.watch(lambda *e: self._show_selection(), "selected")
+        results.param.watch(lambda *e: self._show_state(), "map_state")
+        session.param.watch(lambda *e: self._show_map(), ["element", "threshold"])
+        session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
+        self._show_state()
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _build_figure(self) -> None:
+        self._tools = figures.drag_tools()
+        for name, tool in self._tools.items():
+            tool.name = f"xrf-map-{name}"
+        fig = figures.render(figures.element_map(), list(self._tools.values()))
+        fig.name = "xrf-map-figure"
+        self._mappers = figures.mappers(fig, value_mapper_name=MAPPER_NAME)
+        fig.add_tools(figures.map_hover(fig))
+        fig.toolbar.active_scroll = self._tools["wheel"]
+        fig.toolbar.active_drag = self._tools["Move"]
+        self._size = figures.keep_square(fig)
+        mailbox = figures.selection_mailbox(fig)
+        mailbox.on_change("data", self._take_selection)
+        fig.add_layout(
+            ColorBar(
+                color_mapper=self._mappers["values"], height=8, padding=6, margin=0,
+                label_standoff=4, bar_line_color=None, background_fill_alpha=0,
+                major_tick_line_color=None, border_line_color=None,
+            ),
+            "below",
+        )  # fmt: skip
+        fig.min_border = 4
+        fig.min_border_right = fig.min_border_left = 16
+        figures.layer(fig, "clusters").visible = False
+        figures.layer(fig, "clusters").glyph.global_alpha = 0.8
+        figures.layer(fig, "mask").visible = False
+        self._figure = fig
+
+    def _take_selection(self, attr: str, old: dict, new: dict) -> None:
+        vertices = tuple(zip(new["x"], new["y"], strict=True))
+        if len(vertices) >= 3:
+            self.session.selection = Selection("map", vertices)
+
+    def _act(self, action: str) -> None:
+        if self.results.opened is None:
+            self.results.open()
+        else:
+            self.results.retry_maps()
+
+    def _choose(self, symbol: str) -> None:
+        if symbol:
+            self.session.element = symbol
+
+    def _show_scan(self) -> None:
+        opened = self.results.opened
+        if opened is None:
+            return
+        height, width = opened.cube.shape[:2]
+        grey = self._mappers["grey"]
+        grey.low, grey.high = grey_limits(opened.total_counts)
+        blank = np.zeros((height, width), np.uint8)
+        figures.put_image(self._figure, "grey", opened.total_counts)
+        figures.put_image(self._figure, "values", np.full((height, width), np.nan, np.float32))
+        figures.put_image(self._figure, "clusters", blank)
+        figures.put_image(self._figure, "mask", blank)
+        self._size.tags = [width, height]
+
+    def _show_map(self) -> None:
+        maps, session = self.results.maps, self.session
+        self._small.value = session.element
+        if maps is None or self.results.opened is None or session.element not in maps.elements:
+            self._title.param.update(text=session.element or "Map", detail="")
+            return
+        values = maps[session.element]
+        start = self.results.starts.get(session.element, 0.5)
+        low = session.threshold if session.threshold is not None else start
+        mapper = self._mappers["values"]
+        source = figures.layer(self._figure, "values").data_source
+        if source.data["image"][0] is not values:
+            # One column is patched; zoom, tools and the other layers stay as they are.
+            source.data = {**source.data, "image": [values]}
+        high = max(value_limit(values, maps.kind), low + 1e-6)
+        mapper.update(low=low, high=high)
+        coarse = f", {maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
+        unit = "probability" if maps.kind == "probability" else "net counts per pixel"
+        self._title.param.update(
+            text=f"{session.element} {element_name(session.element)}", detail=unit + coarse
+        )
+
+    def _show_clusters(self) -> None:
+        clusters = self.results.clusters
+        layer = figures.layer(self._figure, "clusters")
+        layer.visible = self.session.show_clusters and clusters is not None
+        self._clusters_on.value = self.session.show_clusters
+        if not layer.visible:
+            return
+        n = clusters.clustering.n_clusters
+        mapper = self._mappers["clusters"]
+        mapper.update(
+            palette=[figures.CLEAR, *(cluster_colour(i) for i in range(n))],
+            low=-0.5,
+            high=n + 0.5,
+        )
+        image = (clusters.clustering.labels + 1).astype(np.uint16)
+        layer.data_source.data = {**layer.data_source.data, "image": [image]}
+
+    def _show_selection(self) -> None:
+        selected = self.results.selected
+        layer = figures.layer(self._figure, "mask")
+        if selected is None:
+            layer.visible = False
+            return
+        image = mask_image(selected.mask)
+        layer.data_source.data = {**layer.data_source.data, "image": [image]}
+        layer.visible = True
+
+    def _show_state(self) -> None:
+        show_state(
+            self._cover, self.results.map_state, has_content=self.results.opened is not None
+        )
+
+    def _draw_small_maps(self) -> None:
+        maps, opened, found = self.results.maps, self.results.opened, self.results.found
+        if maps is None or opened is None:
+            self._small.items = []
+            return
+        starts, moved = self.results.starts, self.session.thresholds_of(maps.kind)
+        self._small_work.start(
+            partial(_small_maps, maps, opened.total_counts, found, {**starts, **moved}),
+            then=lambda items: self._small.param.update(items=items),
+            failed=lambda error: self._small.param.update(items=[]),
+        )
+
+
+def _small_maps(
+    maps, total_counts, found, thresholds, *, progress: Progress, cancel: CancelToken
+) -> list:
+    low, high = grey_limits(total_counts)
+    grey = np.clip((total_counts - low) / (high - low), 0, 1)
+    items = []
+    for item in [f for f in found if f.element != "Ar"][:_N_SMALL_MAPS]:
+        cancel.check()
+        values = maps[item.element]
+        src = thumbnail(
+            values, grey, thresholds[item.element], value_limit(values, maps.kind)
+        )
+        items.append({"symbol": item.element, "name": element_name(item.element), "src": src})
+    return items

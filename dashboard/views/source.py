@@ -1,0 +1,81 @@
+"""The top bar: name, data set with its facts, link, and theme."""
+
+from __future__ import annotations
+
+from html import escape
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard.components import CopyLink
+from dashboard.results import Results
+from dashboard.session import Session
+from xrfengine.assets import asset
+
+NAME = "Elementscope"
+
+
+class SourceView(pn.viewable.Viewer):
+    """What stands in the page's header."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        logo = asset("logo.svg").read_text(encoding="utf-8").replace("#0b6e6e", "currentColor")
+        brand = pn.pane.HTML(
+            f'<div style="display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;'
+            f'color:var(--xrf-ink)"><span style="color:var(--xrf-accent);display:flex">{logo}</span>'
+            f"{NAME}</div>",
+            margin=(0, 16, 0, 0), sanitize_html=False,
+        )  # fmt: skip
+        options = {info.label: info.id for info in results.engine.datasets()}
+        if session.dataset and session.dataset not in options.values():
+            options = {session.dataset: session.dataset, **options}
+        self._picker = pmui.Select(
+            options=options, value=session.dataset or next(iter(options.values()), None),
+            size="small", width=280, height=32, margin=0, label="",
+            description="Data set", searchable=len(options) > 12,
+        )  # fmt: skip
+        self._picker.param.watch(self._take, "value")
+        self._facts = pn.pane.HTML(
+            "", margin=(0, 8), sizing_mode="stretch_width",
+            styles={"font-size": "13px", "color": "var(--xrf-muted)", "white-space": "nowrap",
+                    "overflow": "hidden"},
+        )  # fmt: skip
+        self._layout = pn.Row(
+            brand, self._picker, self._facts, CopyLink(margin=0, width=180, align="center"),
+            sizing_mode="stretch_width", margin=0, align="center",
+            stylesheets=[":host{align-items:center;flex-wrap:nowrap;gap:8px;min-width:0}"],
+        )  # fmt: skip
+        results.param.watch(lambda *e: self._show(), "opened")
+        session.param.watch(lambda e: self._follow(e.new), "dataset")
+
+    def __panel__(self) -> pn.Row:
+        return self._layout
+
+    def _take(self, event) -> None:
+        if event.new and event.new != self.session.dataset:
+            self.session.dataset = event.new
+
+    def _follow(self, dataset: str) -> None:
+        if dataset in self._picker.options.values():
+            self._picker.value = dataset
+
+    def _show(self) -> None:
+        opened = self.results.opened
+        if opened is None:
+            self._facts.object = ""
+            return
+        self._follow(opened.id)
+        cube = opened.cube
+        height, width, channels = cube.shape
+        per_pixel = float(opened.total_counts.mean())
+        facts = [f"{width:,} × {height:,} px"]
+        if cube.instrument.pixel_size_mm:
+            facts.append(f"{cube.instrument.pixel_size_mm:g} mm")
+        digits = 0 if per_pixel >= 100 else 1
+        facts.append(f"{per_pixel:,.{digits}f} counts/px")
+        facts.append(f"{channels:,} channels")
+        if cube.instrument.tube_anode and cube.instrument.tube_kv:
+            facts.append(f"{cube.instrument.tube_anode} {cube.instrument.tube_kv:g} kV")
+        self._facts.object = escape("  ·  ".join(facts))
