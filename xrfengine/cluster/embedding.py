@@ -33,7 +33,7 @@ class EmbeddingSettings:
         Rounds of the layout; 0 chooses by the number of pixels as UMAP does.
     max_fit : int
         With more distinct pixels than this, UMAP learns from so many of them, and the rest are
-        placed among them; 0 never does that.
+        placed among them; 0 never does that, 100 is the least.
     seed : int
         The same seed gives the same embedding.
     """
@@ -56,6 +56,8 @@ class EmbeddingSettings:
             raise SettingsError(
                 f"n_components is {self.n_components}", "It must be between 1 and 16."
             )
+        if 0 < self.max_fit < 100:
+            raise SettingsError(f"max_fit is {self.max_fit}", "It must be 0, or 100 or more.")
         for name in ("n_epochs", "max_fit", "seed"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}", "It must be 0 or more.")

@@ -1,8 +1,9 @@
 """The steps of UMAP, in the process that calls them; only the worker imports this.
 
-Neighbours are exact (blocked products, no approximate index to compile), the graph and the
-layout are umap-learn's own functions. With many pixels the layout is learned from a share of
-them and the rest are placed as ``UMAP.transform`` does it.
+Neighbours are exact (blocked products, no approximate index), their graph is umap-learn's in
+NumPy: neither leaves anything to compile, which would cost the first embedding seconds. The
+layout is umap-learn's own function. With many pixels it is learned from a share of them and the
+rest are placed as ``UMAP.transform`` does it.
 """
 
 from __future__ import annotations
@@ -97,6 +98,79 @@ def _neighbours(
     return indices, distances
 
 
+def strengths(distances: np.ndarray, *, nearest_is_certain: bool = True) -> np.ndarray:
+    """How strongly each row belongs to its neighbours: ``exp(−(distance − ρ) / σ)``.
+
+    ρ is the smallest distance above 0, so that the nearest neighbour is certain, or 0; σ makes
+    the strengths of a row sum to log₂ k (McInnes, Healy, Melville, arXiv:1802.03426, section
+    3.1; bounds as in umap-learn's ``smooth_knn_dist``).
+
+    Parameters
+    ----------
+    distances : ndarray, float32, shape (n, k)
+        Rising along a row.
+
+    Returns
+    -------
+    ndarray, float32, shape (n, k)
+    """
+    result = np.empty_like(distances)
+    overall = float(distances.mean())
+    for chunk in chunks(len(distances), 8192):
+        d = distances[chunk]
+        rho = np.zeros(len(d), dtype=np.float32)
+        if nearest_is_certain:
+            rho = np.where(d > 0, d, np.inf).min(axis=1)
+            rho[~np.isfinite(rho)] = 0.0
+        beyond = np.maximum(d - rho[:, None], 0.0)
+        sigma = _bandwidth(beyond[:, 1:], float(np.log2(d.shape[1])))
+        sigma = np.maximum(sigma, 1e-3 * np.where(rho > 0, d.mean(axis=1), overall))
+        near = beyond / np.where(sigma > 0, sigma, 1.0)[:, None]
+        result[chunk] = np.exp(-near)
+    return result
+
+
+def _bandwidth(beyond: np.ndarray, target: float) -> np.ndarray:
+    """σ (n,) at which ``Σ exp(−beyond / σ)`` over a row is ``target``, by bisection."""
+    low = np.zeros(len(beyond), dtype=np.float32)
+    high = np.full(len(beyond), np.inf, dtype=np.float32)
+    sigma = np.ones(len(beyond), dtype=np.float32)
+    left = np.arange(len(beyond))
+    for _ in range(64):
+        total = np.exp(-beyond[left] / sigma[left, None]).sum(axis=1)
+        left, total = left[(off := np.abs(total - target) >= 1e-5)], total[off]
+        if left.size == 0:
+            break
+        above = total > target
+        high[left[above]] = sigma[left[above]]
+        low[left[~above]] = sigma[left[~above]]
+        bounded = np.isfinite(high[left])
+        sigma[left] = np.where(bounded, (low[left] + high[left]) / 2.0, sigma[left] * 2.0)
+    return sigma
+
+
+def fuzzy_graph(indices: np.ndarray, distances: np.ndarray) -> Any:
+    """The symmetric graph of all rows, a sparse (n, n) matrix: a ∪ b = a + b − a·b.
+
+    Parameters
+    ----------
+    indices, distances : ndarray, shape (n, k)
+        Nearest neighbours of every row, itself included.
+    """
+    import scipy.sparse
+
+    n, k = indices.shape
+    weights = strengths(distances)
+    weights[indices == np.arange(n)[:, None]] = 0.0
+    directed = scipy.sparse.csr_matrix(
+        (weights.ravel(), (np.repeat(np.arange(n), k), indices.ravel())), shape=(n, n)
+    )
+    back = directed.T.tocsr()
+    both = (directed + back - directed.multiply(back)).tocoo()
+    both.eliminate_zeros()
+    return both
+
+
 def _fit(
     rows: np.ndarray,
     settings: EmbeddingSettings,
@@ -106,9 +180,7 @@ def _fit(
 ) -> np.ndarray:
     k = min(settings.n_neighbors, len(rows) - 1)
     indices, distances = _neighbours(rows, rows, k, part(progress, 0.0, 0.1))
-    graph, _, _ = umap.fuzzy_simplicial_set(
-        rows, k, random, "euclidean", knn_indices=indices, knn_dists=distances
-    )
+    graph = fuzzy_graph(indices, distances)
     progress(0.15, "Neighbourhood graph")
     epochs = settings.n_epochs or (500 if len(rows) <= 10_000 else 200)
     coordinates, _ = umap.simplicial_set_embedding(
@@ -146,12 +218,11 @@ def _place(
 
     k = min(settings.n_neighbors, len(known))
     indices, distances = _neighbours(known, rows, k, part(progress, 0.0, 0.4))
-    sigmas, rhos = umap.smooth_knn_dist(distances, float(k), local_connectivity=0.0)
-    heads, tails, strengths, _ = umap.compute_membership_strengths(
-        indices, distances, sigmas, rhos, bipartite=True
+    weights = strengths(distances, nearest_is_certain=False)
+    graph = scipy.sparse.coo_matrix(
+        (weights.ravel(), (np.repeat(np.arange(len(rows)), k), indices.ravel())),
+        shape=(len(rows), len(known)),
     )
-    graph = scipy.sparse.coo_matrix((strengths, (heads, tails)), shape=(len(rows), len(known)))
-    weights = strengths.reshape(len(rows), k)
     total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     start = np.einsum("nk,nkd->nd", weights / total, coordinates[indices]).astype(np.float32)
     epochs = min(settings.n_epochs, _PLACE_EPOCHS) if settings.n_epochs else _PLACE_EPOCHS

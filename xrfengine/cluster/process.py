@@ -43,12 +43,13 @@ class WorkerError(RuntimeError):
 class Worker:
     """One child process. Used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, warm: bool = False) -> None:
+        """``warm``: import and compile at once, before anything is asked for."""
         root = str(Path(xrfengine.__file__).resolve().parent.parent)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "xrfengine.cluster.worker"],
+            [sys.executable, "-m", "xrfengine.cluster.worker", *(["warm"] if warm else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -165,7 +166,7 @@ class _Pool:
         try:
             if not healthy:
                 worker.close()
-                worker = Worker()  # the next one need not wait for its imports
+                worker = Worker(warm=True)  # the next task need not wait for imports
             with self._lock:
                 keep = not self._idle and not self._closed
                 if keep:

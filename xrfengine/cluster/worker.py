@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from xrfengine.jobs import Progress
+from xrfengine.jobs import Progress, no_progress
 
 Arrays = dict[str, np.ndarray]
 Task = Callable[[Arrays, dict[str, Any], Progress], tuple[Arrays, dict[str, Any]]]
@@ -114,6 +114,8 @@ def main() -> None:
     def progress(fraction: float, message: str = "") -> None:
         say(progress=fraction, message=message)
 
+    if "warm" in sys.argv[1:]:
+        _warm({}, {}, no_progress)
     while True:
         request = json.loads(requests.get())
         with _dies_with_parent():
