@@ -172,8 +172,9 @@ class Board:
         height = sum(self.blur(mask, radius * s) for s in (0.25, 0.5, 1.0)) / 3.0
         height = np.sqrt(np.clip(2.0 * height - 0.6, 0.0, None)) * radius * 1.6
         rows, columns = self.shape
-        gy = np.gradient(height, HEIGHT / rows, axis=0)
-        gx = np.gradient(height, 1.0 / columns, axis=1)
+        # A single row or column has no slope.
+        gy = np.gradient(height, HEIGHT / rows, axis=0) if rows > 1 else 0.0 * height
+        gx = np.gradient(height, 1.0 / columns, axis=1) if columns > 1 else 0.0 * height
         lx, ly, lz = np.asarray(light) / np.linalg.norm(light)
         shade = (lz - gx * lx - gy * ly) / np.sqrt(1.0 + gx * gx + gy * gy)
         return np.clip(shade, 0.0, 1.0).astype(np.float32)

@@ -8,6 +8,9 @@ from xrfengine.phantom import portrait, setting
 from xrfengine.phantom.brushes import Board
 from xrfengine.phantom.easel import LAYERS, Easel, Painting
 
+_THINNEST_UM = 1e-3
+"""Less is not paint but the far rim of a soft brush."""
+
 
 def compose(shape_yx: tuple[int, int], seed: int) -> Painting:
     """Paint the whole picture.
@@ -32,4 +35,6 @@ def compose(shape_yx: tuple[int, int], seed: int) -> Painting:
     marks = board.bristle(easel.direction, "bristle")
     easel.films[LAYERS.index("paint")] *= np.clip(1.0 + 0.16 * marks, 0.4, 1.8)[..., None]
     setting.retouching(easel)
+    for films in easel.films:
+        films[films < _THINNEST_UM] = 0.0
     return Painting(easel.films, easel.areas)
