@@ -167,6 +167,18 @@ def test_model_uncertainty_hides_what_only_statistics_shows():
     assert found[1] < found[0]
 
 
+def test_only_lines_in_the_range_count():
+    """Iron at a voltage that excites it, judged above its lines only."""
+    heights = heights_of(3, Fe=1.0)
+    labels = []
+    for range_kev in ((0.7, 41.0), (9.0, 41.0)):
+        rng = np.random.default_rng(11)
+        simulator, instrument = plain_instrument(rng, range_kev=range_kev)
+        batch = simulator.expose(instrument, heights, np.full(3, 1e6), rng)
+        labels.append(batch.labels[:, ELEMENTS.index("Fe")].tolist())
+    assert labels == [[1, 1, 1], [0, 0, 0]]
+
+
 def test_the_anode_is_neither():
     rng = np.random.default_rng(7)
     simulator, instrument = plain_instrument(rng)

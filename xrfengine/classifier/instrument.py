@@ -252,7 +252,7 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
         background=background,
         scatter_amounts=padded,
         scatter_level=float(
-            np.clip(rng.normal(0.2 if source.kind == "mono" else -0.3, 0.6), -2.0, 1.5)
+            np.clip(rng.normal(0.2 if source.kind == "mono" else -0.4, 0.6), -2.0, 1.5)
         ),
         pile_up=10 ** rng.uniform(-5.0, -1.7) if settings.sum_peaks else 0.0,
         has_air=air,

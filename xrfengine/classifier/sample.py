@@ -115,7 +115,7 @@ def add_background(
     scattered *= np.exp(rng.normal(0.0, 0.35, size=scattered.shape))
     level = instrument.scatter_level + rng.normal(0.0, 0.35, size=n)
     if instrument.source.kind == "electrons":
-        level = rng.normal(0.0, 0.35) + rng.normal(0.0, 0.2, size=n)
+        level = rng.normal(-0.4, 0.35) + rng.normal(0.0, 0.2, size=n)
     else:  # paper scatters more than metal
         level += mix @ np.linspace(0.5, -0.6, n_matrix)
     weights += (scattered * (total * 10**level)[:, None]).astype(np.float32)
@@ -123,12 +123,14 @@ def add_background(
     everything = np.where(everything > 0, everything, 1.0)
     for name, low, high, share in (
         ("exponential short", -3.5, -0.4, 0.65),
-        ("exponential long", -3.5, 0.0, 0.6),
-        ("plateau", -4.0, -0.1, 0.75),
-        ("wavy", -2.5, 0.0, 0.4),
+        ("exponential long", -3.5, -0.2, 0.5),
+        ("plateau", -4.0, -0.3, 0.7),
+        ("wavy", -2.5, -0.1, 0.4),
         ("zero peak", -3.0, 0.3, 0.8),
     ):
         if name in names and rng.random() < share:
+            if instrument.source.kind == "electrons" and name != "zero peak":
+                high = -1.3  # a microscope's continuum is nearly all there is
             level = rng.uniform(low, high) + rng.normal(0.0, 0.25, size=n)
             weights[:, names[name]] += (everything * 10**level).astype(np.float32)
     if not (weights > 0).any(axis=1).all():  # a blank on an instrument without any background

@@ -63,6 +63,8 @@ class SimulationSettings:
         Marginal significance from which on an element is visible, up to which it is absent.
     model_uncertainty : float
         Relative, added to the variance of the counts when judging visibility.
+    range_kev : (low, high)
+        Only lines between these energies make an element visible: what the classifier is shown.
     """
 
     preset: Literal["thesis", "physical"] = "physical"
@@ -84,6 +86,7 @@ class SimulationSettings:
     z_visible: float = 4.0
     z_absent: float = 1.5
     model_uncertainty: float = 0.006
+    range_kev: tuple[float, float] = (0.7, 41.0)
     filters: bool = True
     path: bool = True
     escape: bool = True
@@ -106,7 +109,7 @@ class SimulationSettings:
             )
         # Lists from JSON become tuples, or the settings could not be hashed.
         object.__setattr__(self, "anodes", tuple((str(a), float(w)) for a, w in self.anodes))
-        for name in ("tube_kv", "fwhm_kev", "counts"):
+        for name in ("tube_kv", "fwhm_kev", "counts", "range_kev"):
             low, high = (float(v) for v in getattr(self, name))
             if not 0 < low <= high:
                 raise SettingsError(
@@ -307,7 +310,7 @@ class Simulator:
     ) -> np.ndarray:
         settings = self.settings
         labels = np.zeros(chosen.shape, dtype=np.int8)
-        mixture = _mixture(instrument, parts, scaled, scale, pairs)
+        mixture = _mixture(instrument, settings.range_kev, parts, scaled, scale, pairs)
         marginal, alone, rival = significance(
             mixture,
             model_uncertainty=settings.model_uncertainty,
@@ -329,6 +332,7 @@ class Simulator:
 
 def _mixture(
     instrument: InstrumentShapes,
+    range_kev: tuple[float, float],
     parts: Parts,
     scaled: np.ndarray,
     scale: np.ndarray,
@@ -339,10 +343,12 @@ def _mixture(
     centres = 0.5 * (edges[1:] + edges[:-1])
     fwhm = instrument.detector.fwhm_kev(np.maximum(centres, 0.05))
     first = coarse_bins(edges, fwhm)
-    shapes = np.add.reduceat(instrument.shapes, first, axis=1)
-    total = scaled @ shapes
     bin_edges = np.append(edges[first], edges[-1])
     bin_centres = 0.5 * (bin_edges[1:] + bin_edges[:-1])
+    low, high = bin_centres.searchsorted(range_kev)
+    bin_centres = bin_centres[low:high]
+    shapes = np.add.reduceat(instrument.shapes, first, axis=1)[:, low:high]
+    total = scaled @ shapes
     peaks = [
         row
         for name, row in instrument.background.items()
@@ -353,7 +359,7 @@ def _mixture(
     if instrument.bragg_rows.size:
         free.append(scaled[:, instrument.bragg_rows] @ shapes[instrument.bragg_rows])
     if pairs is not None:
-        coarse = np.add.reduceat(pairs, first, axis=1)
+        coarse = np.add.reduceat(pairs, first, axis=1)[:, low:high]
         total += coarse
         free.append(coarse)
     n, n_bins = total.shape
