@@ -33,6 +33,8 @@ class TrainSettings:
         Spectra a step.
     learning_rate : float
         Highest, after the warm-up.
+    muon_rate : float
+        The same for the matrices of the encoder blocks, which Muon turns.
     weight_decay : float
     warm_up : float
         Share of the time in which the learning rate rises from 0.
@@ -41,7 +43,7 @@ class TrainSettings:
     clip : float
         Largest norm of the gradient.
     recipe : {"cosine", "constant"}
-        AdamW with warm-up and cosine, or the thesis's plain Adam at a constant rate.
+        Muon and AdamW with warm-up and cosine, or the thesis's plain Adam at a constant rate.
     false_alarm_rate : float
         Largest share of spectra without an element in which thresholds let it be reported.
     validation_spectra : int
@@ -50,9 +52,9 @@ class TrainSettings:
         End after so many steps instead of after ``minutes``.
     elements : tuple of str or None
         None takes the preset's.
-    network : dict or None
+    network : tuple of (name, value)
         Fields of the network's configuration that differ from the preset's.
-    simulation : dict or None
+    simulation : tuple of (name, value)
         Settings of the simulator that differ from the preset's.
     """
 
@@ -62,8 +64,9 @@ class TrainSettings:
     workers: int = 1
     threads: int | None = None
     device: str | None = None
-    batch: int = 256
+    batch: int = 128
     learning_rate: float = 2e-3
+    muon_rate: float = 0.02
     weight_decay: float = 0.02
     warm_up: float = 0.03
     average: float = 0.998
@@ -86,6 +89,8 @@ class TrainSettings:
         if self.recipe not in ("cosine", "constant"):
             raise SettingsError(f"there is no recipe {self.recipe!r}", "Use cosine or constant.")
         preset_config(self.preset, 1)
+        for name in ("network", "simulation"):
+            object.__setattr__(self, name, tuple(sorted(getattr(self, name))))
 
     @classmethod
     def for_preset(cls, preset: Preset, **changes: Any) -> TrainSettings:
@@ -117,7 +122,7 @@ class TrainSettings:
     def from_dict(cls, values: dict[str, Any]) -> TrainSettings:
         fields = dict(values)
         for name in ("network", "simulation"):
-            fields[name] = tuple(sorted(dict(fields.get(name) or {}).items()))
+            fields[name] = tuple(dict(fields.get(name) or {}).items())
         if fields.get("clip") is None:
             fields["clip"] = math.inf
         if fields.get("elements") is not None:

