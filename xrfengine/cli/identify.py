@@ -1,0 +1,222 @@
+"""``xrfengine identify``: which elements are in a spectrum, or anywhere in a cube."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xrfengine.cli.inputs import (
+    add_calibration,
+    add_json,
+    add_model,
+    calibration_file,
+    load_model,
+    model_words,
+    read_cube,
+)
+from xrfengine.cli.terminal import Terminal
+from xrfengine.cube import Calibration, Cube
+from xrfengine.findings import identified
+from xrfengine.jobs import CancelToken, Progress, chunks, part
+from xrfengine.maps.pooling import block_grid, block_sums, region_side
+from xrfengine.readers import probe
+
+if TYPE_CHECKING:
+    from xrfengine.classifier.predict import Classifier
+
+Parts = tuple[list[dict[str, Any]], np.ndarray]
+"""Where each spectrum comes from, and the counts (n, channel)."""
+
+REGIONS_AT_ONCE = 4096
+
+DESCRIPTION = """\
+Say which elements are in a spectrum, or in the sum spectrum of a cube.
+
+Few pixels drown in a sum. With --by, more spectra of the same cube are classified, and each
+element gets the highest probability among them and the sum:
+  max      the largest count of any pixel in each channel, taken as a spectrum
+  cluster  the accumulated spectrum of each cluster of like pixels (SOM, or --clusters)
+  region   the summed spectra of blocks of 10×10 pixels (or --region)
+Where the highest probability was found is printed as well. The more spectra are asked, the
+likelier one of them raises a false alarm: --by finds candidates, the sum confirms.
+"""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "identify",
+        help="elements in spectra, or anywhere in cubes",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument(
+        "--by",
+        choices=("sum", "max", "cluster", "region"),
+        default="sum",
+        help="which spectra of a cube to ask (default: sum)",
+    )
+    parser.add_argument(
+        "--region", metavar="K", type=int, default=10, help="side of the blocks (default: 10)"
+    )
+    parser.add_argument(
+        "--clusters",
+        choices=("som", "umap-hdbscan"),
+        default="som",
+        help="how pixels are clustered (default: som)",
+    )
+    parser.add_argument("--all", action="store_true", help="list absent elements too")
+    add_calibration(parser)
+    add_model(parser)
+    add_json(parser)
+    parser.set_defaults(run=identify)
+
+
+def identify(args: argparse.Namespace, terminal: Terminal) -> None:
+    region_side(args.region)
+    calibration = calibration_file(args.calibration)
+    for path in args.files:  # a wrong name at the end is told before the work on the first
+        probe(path, calibration)
+    classifier = load_model(args)
+    results = []
+    with terminal.progress() as progress:
+        for i, path in enumerate(args.files):
+            share = part(progress, i / len(args.files), (i + 1) / len(args.files))
+            results.append(_identify(path, calibration, args, classifier, share, terminal.cancel))
+    if args.json:
+        terminal.print_json(results)
+        return
+    for result in results:
+        _print(result, args.all, terminal)
+
+
+def _identify(
+    path: Path,
+    calibration: Calibration | None,
+    args: argparse.Namespace,
+    classifier: Classifier,
+    progress: Progress,
+    cancel: CancelToken,
+) -> dict[str, Any]:
+    cube = read_cube(path, calibration, progress=part(progress, 0.0, 0.2), cancel=cancel)
+    best = np.full(len(classifier.elements), -1.0, dtype=np.float32)
+    where: list[dict[str, Any]] = [{}] * best.size
+    n_spectra = 0
+    for places, counts in spectra_of(cube, args, part(progress, 0.2, 1.0), cancel):
+        cancel.check()
+        found = classifier.probabilities(counts, cube.calibration, cancel=cancel)
+        winner = found.argmax(axis=0)
+        for column in np.flatnonzero(found.max(axis=0) > best):
+            best[column] = found[winner[column], column]
+            where[column] = places[winner[column]]
+        n_spectra += len(counts)
+    by_symbol = dict(zip(classifier.elements, where, strict=True))
+    elements = []
+    for item in identified(classifier, best):
+        entry: dict[str, Any] = {
+            "symbol": item.symbol,
+            "probability": item.probability,
+            "present": item.present,
+        }
+        if item.is_instrument:
+            entry["instrument"] = True
+        if args.by != "sum":
+            entry["where"] = by_symbol[item.symbol]
+        elements.append(entry)
+    return {
+        "file": str(path),
+        "model": model_words(classifier),
+        "shape": list(cube.shape),
+        "counts": cube.sum_spectrum.total,
+        "by": args.by,
+        "spectra": n_spectra,
+        "elements": elements,
+    }
+
+
+def spectra_of(
+    cube: Cube, args: argparse.Namespace, progress: Progress, cancel: CancelToken
+) -> Iterator[Parts]:
+    """The spectra of a cube that ``--by`` asks for, the sum always first, some at a time."""
+    yield [{"part": "sum"}], cube.sum_spectrum.counts[None]
+    if cube.n_pixels == 1:  # a single spectrum has no parts
+        return
+    if args.by == "max":
+        yield [{"part": "max"}], cube.max_spectrum.counts[None]
+    elif args.by == "region":
+        yield from _regions(cube, args.region, progress, cancel)
+    elif args.by == "cluster":
+        yield _clusters(cube, args.clusters, progress, cancel)
+
+
+def _regions(cube: Cube, k: int, progress: Progress, cancel: CancelToken) -> Iterator[Parts]:
+    height, width, n_channels = cube.shape
+    by, bx = block_grid((height, width), k)
+    for rows in chunks(by, max(1, REGIONS_AT_ONCE // bx)):
+        cancel.check()
+        sums = block_sums(cube.counts, k, rows)
+        places = [
+            {
+                "part": "region",
+                "y": [y * k, min((y + 1) * k, height)],
+                "x": [x * k, min((x + 1) * k, width)],
+            }
+            for y in range(rows.start, rows.stop)
+            for x in range(bx)
+        ]
+        yield places, sums.reshape(-1, n_channels)
+        progress(rows.stop / by, "Regions")
+
+
+def _clusters(cube: Cube, method: str, progress: Progress, cancel: CancelToken) -> Parts:
+    from xrfengine.cluster import ClusterSettings, cluster_cube, cluster_spectra
+
+    settings = ClusterSettings(method=method)  # type: ignore[arg-type]
+    clustering = cluster_cube(cube, settings, progress=progress, cancel=cancel)
+    spectra = cluster_spectra(cube, clustering.labels, cancel=cancel)
+    places = [
+        {"part": "cluster", "cluster": i, "n_pixels": spectrum.n_pixels}
+        for i, spectrum in enumerate(spectra)
+    ]
+    counts = [spectrum.counts for spectrum in spectra]
+    return places, np.stack(counts) if counts else np.zeros((0, cube.shape[2]))
+
+
+def _print(result: dict[str, Any], every: bool, terminal: Terminal) -> None:
+    height, width, n_channels = result["shape"]
+    terminal.print(
+        f"{result['file']}: {height}×{width} pixels, {n_channels} channels, "
+        f"{result['counts']:.4g} counts, model {result['model']}"
+    )
+    rows = [
+        (
+            element["symbol"],
+            f"{element['probability']:.3f}",
+            _verdict(element),
+            _place(element.get("where", {})),
+        )
+        for element in result["elements"]
+        if every or element["present"] or element["probability"] >= 0.1
+    ]
+    if not any(element["present"] for element in result["elements"]):
+        terminal.print("  no element reaches its threshold")
+    terminal.print_table(rows, indent="  ")
+
+
+def _verdict(element: dict[str, Any]) -> str:
+    if not element["present"]:
+        return "-"
+    return "present (instrument)" if element.get("instrument") else "present"
+
+
+def _place(where: dict[str, Any]) -> str:
+    if where.get("part") == "region":
+        (top, bottom), (left, right) = where["y"], where["x"]
+        return f"y {top}–{bottom - 1}, x {left}–{right - 1}"
+    if where.get("part") == "cluster":
+        return f"cluster {where['cluster']} ({where['n_pixels']:,} pixels)"
+    return where.get("part", "")
