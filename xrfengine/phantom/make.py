@@ -143,11 +143,25 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
 
 
 def _colour(painting: Painting, n_layers: int) -> np.ndarray:
+    """The lowest ``n_layers`` as the eye sees them under a lamp at the upper left."""
     rows, columns = painting.areas.shape
     picture = np.empty((rows, columns, 3), np.uint8)
+    light = _raking_light(painting)
     for row in range(rows):
-        picture[row] = _srgb(render_colour(tuple(painting.films_um[:n_layers, row])))
+        colour = render_colour(tuple(painting.films_um[:n_layers, row]))
+        picture[row] = _srgb(colour * light[row, :, None])
     return picture
+
+
+def _raking_light(painting: Painting) -> np.ndarray:
+    """Brightness from the relief of brush marks and canvas, about 1, shape (y, x)."""
+    films = painting.films_um
+    visible = films[LAYERS.index("paint") : LAYERS.index("details") + 1].sum(axis=(0, 3))
+    height_um = visible + 0.12 * films[LAYERS.index("canvas")].sum(axis=2)
+    padded = np.pad(height_um, 1, mode="edge")
+    # Between diagonal neighbours, so that a single row or column is lit as well.
+    slope_um = 0.5 * (padded[2:, 2:] - padded[:-2, :-2])
+    return np.clip(1.0 + 0.010 * slope_um, 0.88, 1.10)
 
 
 def _truth(painting: Painting) -> ElementMaps:

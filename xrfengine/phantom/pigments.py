@@ -93,7 +93,7 @@ PALETTE: dict[str, Pigment] = {
         "Bone black", (("Ca5P3O13H", 0.80), ("C", 0.13), ("CaCO3", 0.07)), 2.3, "#1d1a19", 0.20,
         "always",
     ),
-    "gold leaf": Pigment("Gold leaf", (("Au", 0.97), ("Ag", 0.03)), 19.0, "#d9a640", 30.0,
+    "gold leaf": Pigment("Gold leaf", (("Au", 0.97), ("Ag", 0.03)), 19.0, "#dfb048", 15.0,
         "always"),
     "ultramarine": Pigment(
         "Ultramarine (lapis lazuli)", (("Na8Al6Si6O24S3", 0.93), ("CaCO3", 0.05), ("FeS2", 0.02)),

@@ -153,7 +153,7 @@ def _dress(easel: Easel) -> None:
     easel.lay("details", pattern, {"red ochre": 0.9, "yellow ochre": 0.1}, 6.0)
     easel.lay("details", pattern * worn, {"gold leaf": 1.0}, 0.45 * (0.35 + light), wet=False)
     shade = pattern * smoothstep(0.75, 0.15, light)
-    easel.lay("details", shade, {"umber": 0.5, "red lake": 0.5}, 3.0, wet=False)
+    easel.lay("details", shade, {"umber": 0.5, "red lake": 0.5}, 1.2, wet=False)
     easel.areas[pattern > 0.6] = easel.area_index("jewels")
     hem = b.line([(0.420, 0.838), (0.452, 0.884), (0.492, 0.926), (0.560, 0.950), (0.630, 0.942),
                   (0.680, 0.902), (0.668, 0.845)], [0.016] * 3)  # fmt: skip
