@@ -97,8 +97,8 @@ def test_seeds_differ():
 
 @pytest.mark.parametrize(
     "effect",
-    ["filters", "path", "escape", "sum_peaks", "tail_and_shelf", "scatter", "continuum",
-     "smooth_backgrounds", "zero_peak", "bragg", "self_absorption", "calibration_error",
+    ["filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
+     "continuum", "smooth_backgrounds", "zero_peak", "bragg", "self_absorption", "calibration_error",
      "cut_ends", "poisson"],
 )  # fmt: skip
 def test_every_effect_can_be_switched_off(effect):
@@ -112,7 +112,8 @@ def test_every_effect_can_be_switched_off(effect):
 def test_bare_lines_only():
     """Everything off but the lines: counts lie at the lines of what was put in."""
     off = dict.fromkeys(
-        ("filters", "path", "escape", "sum_peaks", "tail_and_shelf", "scatter", "continuum",
+        ("filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
+         "continuum",
          "smooth_backgrounds", "zero_peak", "bragg", "calibration_error", "cut_ends"), False,
     )  # fmt: skip
     rng = np.random.default_rng(0)

@@ -82,7 +82,7 @@ class Source:
     line_kev, line_flux : ndarray, shape (line,)
         Characteristic lines of the anode, or the monochromatic line.
     line_family : tuple of str
-        Family of each line: K, L or M (``"mono"`` for a monochromatic beam).
+        Group of each line: K, L3, L1+L2 or M (``"mono"`` for a monochromatic beam).
     """
 
     kind: Literal["tube", "mono", "electrons"]
@@ -152,7 +152,9 @@ def _characteristic(anode: str, tube_kv: float) -> tuple[np.ndarray, np.ndarray,
             if line.weight > 0.004:
                 energies.append(line.energy_kev)
                 fluxes.append(total * line.weight)
-                families.append(group.family)
+                # L3 and L1+L2 apart: absorption on the way bends their ratio.
+                soft = "L3" if line.iupac.startswith("L3") else "L1+L2"
+                families.append(soft if group.family == "L" else group.family)
     return np.array(energies), np.array(fluxes), tuple(families)
 
 

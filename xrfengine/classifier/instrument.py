@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrfengine.classifier import scatter
+from xrfengine.classifier.apparatus import draw_channels, draw_detector, draw_path, misread
 from xrfengine.classifier.excitation import (
     ALL_SHELLS,
     TABLE_ELEMENTS,
@@ -20,7 +21,7 @@ from xrfengine.classifier.excitation import (
 )
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector, render_rows, transmission
-from xrfengine.lines import shell_lines
+from xrfengine.lines import atomic_number, edge_energy_kev, shell_lines
 
 if TYPE_CHECKING:
     from xrfengine.classifier.simulate import SimulationSettings
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 PARTS: tuple[str, ...] = ("Kα", "Kβ", "L3", "L1+L2", "M")
 """Line groups whose ratios a sample may bend, each rendered as one row."""
 
-_AIR = "N156O42Ar1"  # atoms; 1.2 mg/cm³
-_AIR_G_CM3 = 1.2e-3
 _WEAKEST_RATE = 1e-3
 
 
@@ -96,101 +95,6 @@ class InstrumentShapes:
     bragg_rows: np.ndarray
     fine_start: int
     fine_end: int
-
-
-def draw_detector(settings: SimulationSettings, source: Source, rng) -> Detector:
-    """A silicon drift detector, at times an older PIN diode, or a gas detector."""
-    if source.kind == "tube" and rng.random() < settings.share_gas:
-        return Detector(
-            "gem",
-            fwhm_mn_kev=rng.uniform(0.6, 1.1),
-            tail_fraction=0.0,
-            shelf_fraction=10 ** rng.uniform(-3, -1.5) if settings.tail_and_shelf else 0.0,
-            escape_scale=rng.uniform(0.5, 1.1) if settings.escape else 0.0,
-            thickness_g_cm2=rng.uniform(2e-4, 8e-4),
-            dead_layer_g_cm2=0.0,
-            window="C10H8O4",
-            window_g_cm2=rng.uniform(1e-3, 8e-3),
-        )
-    low, high = settings.fwhm_kev
-    kind = rng.random()
-    if kind < 0.6:
-        fwhm = rng.uniform(low, min(0.155, high))
-    elif kind < 0.94:
-        fwhm = rng.uniform(low, high)
-    else:
-        fwhm = rng.uniform(high, max(0.32, high))
-    polymer = rng.random() < (0.9 if source.kind == "electrons" else 0.2)
-    tails = settings.tail_and_shelf
-    return Detector(
-        "sdd",
-        fwhm_mn_kev=fwhm,
-        tail_fraction=10 ** rng.uniform(-2.7, -1.1) if tails else 0.0,
-        tail_kev=rng.uniform(0.05, 0.4),
-        shelf_fraction=10 ** rng.uniform(-3.7, -1.8) if tails else 0.0,
-        escape_scale=rng.uniform(0.7, 1.3) if settings.escape else 0.0,
-        thickness_g_cm2=rng.choice([0.07, 0.1048, 0.1048, 0.1165, 0.233]),
-        dead_layer_g_cm2=10 ** rng.uniform(-5.2, -4.2),
-        window="C10H8O4" if polymer else "Be",
-        window_g_cm2=10 ** rng.uniform(-5.0, -4.0) if polymer else 10 ** rng.uniform(-2.9, -2.3),
-    )
-
-
-def draw_path(settings: SimulationSettings, source: Source, rng) -> tuple[list, bool]:
-    """Layers between sample and detector as (formula, g/cm²), and whether there is air."""
-    if source.kind == "electrons" or not settings.path:
-        return [], False
-    layers, kind = [], rng.random()
-    air = kind < 0.55
-    if air:
-        layers.append((_AIR, rng.uniform(0.2, 3.5) * _AIR_G_CM3))
-    elif kind < 0.7:
-        layers.append(("He", rng.uniform(0.5, 5.0) * 1.7e-4))
-    if rng.random() < 0.2:  # foil of a cell or of a handheld's nose
-        layers.append(("C3H6", rng.uniform(3e-4, 3e-3)))
-    return layers, air
-
-
-def draw_channels(
-    settings: SimulationSettings, source: Source, fwhm_kev: float, rng
-) -> tuple[Calibration, int]:
-    """Energy axis of the file: start −1…+0.1 keV, end 10…50 keV, channels of 5…80 eV."""
-    n_channels = int(rng.choice([512, 1024, 2048, 4096], p=[0.07, 0.38, 0.35, 0.2]))
-    highest = 30.0 if source.kind == "electrons" else 50.0
-    end = rng.uniform(10.0, highest)
-    if rng.random() < 0.55:
-        end = np.clip(source.end_kev * rng.uniform(0.7, 1.5), 10.0, highest)
-    gain = end / n_channels
-    if rng.random() < 0.4:  # round gains are the rule on many instruments
-        gain = float(np.asarray([0.005, 0.01, 0.02, 0.04])[np.argmin(
-            np.abs(np.log(np.array([0.005, 0.01, 0.02, 0.04]) / gain)))])  # fmt: skip
-    gain = float(np.clip(gain, 0.005, min(0.08, 0.6 * fwhm_kev)))
-    kind = rng.random()
-    if kind < 0.2:
-        start = rng.normal(-0.955, 0.01)
-    elif kind < 0.7:
-        start = rng.normal(0.0, 0.02)
-    else:
-        start = rng.uniform(-1.0, 0.1)
-    n_channels = int(np.clip(n_channels, 10.0 / gain, 50.0 / gain))
-    return Calibration(float(start), gain), n_channels
-
-
-def misread(edges_kev: np.ndarray, settings: SimulationSettings, coarse: bool, rng) -> np.ndarray:
-    """True energies behind the stated channel edges: offset, gain, curvature, low-energy bend."""
-    if not settings.calibration_error:
-        return edges_kev
-    scale = 3.0 if coarse else 1.0
-    top = edges_kev[-1]
-    bow = rng.normal(0.0, 0.004) * scale * 4.0 * edges_kev * (top - edges_kev) / top**2
-    bend = rng.normal(0.0, 0.006) * np.exp(-np.clip(edges_kev, 0, None) / 0.9)
-    return (
-        edges_kev
-        + rng.normal(0.0, settings.offset_sigma_kev * scale)
-        + rng.normal(0.0, settings.gain_sigma * scale) * edges_kev
-        + bow
-        + bend
-    )
 
 
 def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> InstrumentShapes:
@@ -267,6 +171,37 @@ def _unit_rows(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (shapes / np.where(sums > 0, sums, 1.0)[:, None]).astype(np.float32), sums
 
 
+_AUGER_BELOW_Z = 42  # heavier elements keep their K vacancies' energy in one photon
+
+
+def _with_radiative_auger(row, part, element, kev, counts, rng):
+    """Add the satellites of photons that shared their energy with an ejected electron.
+
+    KMM under Kβ: a shoulder 20 to 200 eV below it, which fills the valley between Kα and Kβ and
+    else reads as Mn or Co in iron; MAPS gives Kβ a tail of 0.167 against 0.036 for Kα. KLL and
+    KLM below Kα by somewhat more than the L edge: a few parts in a thousand.
+    """
+    light = np.array([atomic_number(e) < _AUGER_BELOW_Z for e in TABLE_ELEMENTS])[element]
+    l3 = np.array([min(edge_energy_kev(e, "L3"), 3.0) for e in TABLE_ELEMENTS])[element]
+    beta, alpha = light & (part == 1), light & (part == 0)
+    under_beta = rng.uniform(0.02, 0.16)
+    under_alpha = 10 ** rng.uniform(-3.0, -2.1)
+    rows, energies, amounts = [row], [kev], [counts]
+    for mask, below, share in (
+        (beta, 0.045, 0.45 * under_beta),
+        (beta, 0.095, 0.32 * under_beta),
+        (beta, 0.170, 0.23 * under_beta),
+        (alpha, 1.04 * l3[alpha], 0.6 * under_alpha),
+        (alpha, 1.25 * l3[alpha], 0.4 * under_alpha),
+    ):
+        rows.append(row[mask])
+        energies.append(kev[mask] - below)
+        amounts.append(counts[mask] * share)
+    kept = counts * np.where(beta, 1.0 - under_beta, np.where(alpha, 1.0 - under_alpha, 1.0))
+    amounts[0] = kept
+    return np.concatenate(rows), np.concatenate(energies), np.concatenate(amounts)
+
+
 def _element_shapes(source, detector, edges, seen, settings, rng):
     element, shell, part, energy, rate = _line_table()
     per_shell = source.shell_strengths()
@@ -281,12 +216,13 @@ def _element_shapes(source, detector, edges, seen, settings, rng):
     used, row = np.unique(key[keep], return_inverse=True)
     # Tabulated positions are good to a few eV, and chemistry moves them by about one.
     jitter = rng.normal(0.0, settings.line_sigma_kev, size=used.size)
-    rendered = render_rows(
-        used.size, row, energy[keep] + jitter[row], intensity[keep], edges, detector
-    )
+    kev, counts = energy[keep] + jitter[row], intensity[keep]
+    if settings.radiative_auger:
+        row, kev, counts = _with_radiative_auger(row, part[keep], element[keep], kev, counts, rng)
+    rendered = render_rows(used.size, row, kev, counts, edges, detector)
     shapes, sums = _unit_rows(rendered)
     strength = sums
-    mean_kev = np.bincount(row, energy[keep] * intensity[keep]) / np.bincount(row, intensity[keep])
+    mean_kev = np.bincount(row, kev * counts) / np.bincount(row, counts)
     rows = np.full(len(TABLE_ELEMENTS) * len(PARTS), -1)
     rows[used] = np.where(sums > 0.3 * group_total[used], np.arange(used.size), -1)
     return shapes, rows.reshape(-1, len(PARTS)), mean_kev, strength
@@ -333,14 +269,15 @@ def _background_shapes(source, detector, edges, centres, seen, settings, rng):
                 base = base + shape
         if settings.scatter:
             width = rng.uniform(0.012, 0.05)
+            # How much of the soft L and M lines comes back depends on surface and geometry.
+            soft = 10 ** rng.normal(0.3, 0.5)
             found, rendered, kev = scatter.scattered_lines(
                 source, seen, edges, detector, angle, width
             )
             for name, shape, e in zip(found, rendered, kev, strict=True):
                 factor = _line_scatter(name, e)
                 if not name.endswith(("K", "mono")):
-                    # How much of the soft L lines comes back depends on surface and geometry.
-                    factor = factor * 10 ** rng.normal(0.3, 0.5)
+                    factor = factor * soft
                 add(name, shape, factor * shape.sum())
     if settings.smooth_backgrounds:
         add("exponential short", scatter.exponential(centres, 10 ** rng.uniform(-0.7, 0.3)))

@@ -88,7 +88,7 @@ def scattered_lines(
     Returns
     -------
     names : tuple of str
-        ``"rayleigh K"``, ``"compton K"``, ``"rayleigh L"``, ``"compton L"`` … as the source has.
+        ``"rayleigh K"``, ``"compton K"``, ``"rayleigh L3"`` … as the source has.
     shapes : ndarray, float32, shape (name, channel)
         Counts per photon of the beam, before the sample's scattering power.
     energies : ndarray, shape (name,)
@@ -206,7 +206,7 @@ def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) ->
     order = spectrum * spectrum * share
     sums = _read_sums(fft.irfft(order, length, axis=1), 2, n_channels, block, offset_channels)
     if triples:
-        order *= spectrum * share
+        order *= spectrum * (0.5 * share)  # Poisson: µ²/2 for two more photons, µ for one
         sums += _read_sums(fft.irfft(order, length, axis=1), 3, n_channels, block, offset_channels)
     return sums
 

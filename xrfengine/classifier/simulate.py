@@ -92,6 +92,7 @@ class SimulationSettings:
     escape: bool = True
     sum_peaks: bool = True
     tail_and_shelf: bool = True
+    radiative_auger: bool = True
     scatter: bool = True
     continuum: bool = True
     smooth_backgrounds: bool = True

@@ -1,0 +1,112 @@
+"""Random detectors, paths and energy axes, over what real instruments have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrfengine.classifier.excitation import Source
+from xrfengine.cube import Calibration
+from xrfengine.detector import Detector
+
+if TYPE_CHECKING:
+    from xrfengine.classifier.simulate import SimulationSettings
+
+_AIR = "N156O42Ar1"  # atoms; 1.2 mg/cm³
+_AIR_G_CM3 = 1.2e-3
+
+
+def draw_detector(settings: SimulationSettings, source: Source, rng) -> Detector:
+    """A silicon drift detector, at times an older PIN diode, or a gas detector."""
+    if source.kind == "tube" and rng.random() < settings.share_gas:
+        return Detector(
+            "gem",
+            fwhm_mn_kev=rng.uniform(0.6, 1.1),
+            tail_fraction=0.0,
+            shelf_fraction=10 ** rng.uniform(-3, -1.5) if settings.tail_and_shelf else 0.0,
+            escape_scale=rng.uniform(0.5, 1.1) if settings.escape else 0.0,
+            thickness_g_cm2=rng.uniform(2e-4, 8e-4),
+            dead_layer_g_cm2=0.0,
+            window="C10H8O4",
+            window_g_cm2=rng.uniform(1e-3, 8e-3),
+        )
+    low, high = settings.fwhm_kev
+    kind = rng.random()
+    if kind < 0.6:
+        fwhm = rng.uniform(low, min(0.155, high))
+    elif kind < 0.94:
+        fwhm = rng.uniform(low, high)
+    else:
+        fwhm = rng.uniform(high, max(0.32, high))
+    polymer = rng.random() < (0.9 if source.kind == "electrons" else 0.2)
+    tails = settings.tail_and_shelf
+    return Detector(
+        "sdd",
+        fwhm_mn_kev=fwhm,
+        tail_fraction=10 ** rng.uniform(-2.7, -1.1) if tails else 0.0,
+        tail_kev=rng.uniform(0.05, 0.4),
+        shelf_fraction=10 ** rng.uniform(-3.7, -1.8) if tails else 0.0,
+        escape_scale=rng.uniform(0.7, 1.3) if settings.escape else 0.0,
+        thickness_g_cm2=rng.choice([0.07, 0.1048, 0.1048, 0.1165, 0.233]),
+        dead_layer_g_cm2=10 ** rng.uniform(-5.2, -4.2),
+        window="C10H8O4" if polymer else "Be",
+        window_g_cm2=10 ** rng.uniform(-5.0, -4.0) if polymer else 10 ** rng.uniform(-2.9, -2.3),
+    )
+
+
+def draw_path(settings: SimulationSettings, source: Source, rng) -> tuple[list, bool]:
+    """Layers between sample and detector as (formula, g/cm²), and whether there is air."""
+    if source.kind == "electrons" or not settings.path:
+        return [], False
+    layers, kind = [], rng.random()
+    air = kind < 0.55
+    if air:
+        layers.append((_AIR, rng.uniform(0.2, 3.5) * _AIR_G_CM3))
+    elif kind < 0.7:
+        layers.append(("He", rng.uniform(0.5, 5.0) * 1.7e-4))
+    if rng.random() < 0.2:  # foil of a cell or of a handheld's nose
+        layers.append(("C3H6", rng.uniform(3e-4, 3e-3)))
+    return layers, air
+
+
+def draw_channels(
+    settings: SimulationSettings, source: Source, fwhm_kev: float, rng
+) -> tuple[Calibration, int]:
+    """Energy axis of the file: start −1…+0.1 keV, end 10…50 keV, channels of 5…80 eV."""
+    n_channels = int(rng.choice([512, 1024, 2048, 4096], p=[0.07, 0.38, 0.35, 0.2]))
+    highest = 30.0 if source.kind == "electrons" else 50.0
+    end = rng.uniform(10.0, highest)
+    if rng.random() < 0.55:
+        end = np.clip(source.end_kev * rng.uniform(0.7, 1.5), 10.0, highest)
+    gain = end / n_channels
+    if rng.random() < 0.4:  # round gains are the rule on many instruments
+        gain = float(np.asarray([0.005, 0.01, 0.02, 0.04])[np.argmin(
+            np.abs(np.log(np.array([0.005, 0.01, 0.02, 0.04]) / gain)))])  # fmt: skip
+    gain = float(np.clip(gain, 0.005, min(0.08, 0.6 * fwhm_kev)))
+    kind = rng.random()
+    if kind < 0.2:
+        start = rng.normal(-0.955, 0.01)
+    elif kind < 0.7:
+        start = rng.normal(0.0, 0.02)
+    else:
+        start = rng.uniform(-1.0, 0.1)
+    n_channels = int(np.clip(n_channels, 10.0 / gain, 50.0 / gain))
+    return Calibration(float(start), gain), n_channels
+
+
+def misread(edges_kev: np.ndarray, settings: SimulationSettings, coarse: bool, rng) -> np.ndarray:
+    """True energies behind the stated channel edges: offset, gain, curvature, low-energy bend."""
+    if not settings.calibration_error:
+        return edges_kev
+    scale = 3.0 if coarse else 1.0
+    top = edges_kev[-1]
+    bow = rng.normal(0.0, 0.004) * scale * 4.0 * edges_kev * (top - edges_kev) / top**2
+    bend = rng.normal(0.0, 0.006) * np.exp(-np.clip(edges_kev, 0, None) / 0.9)
+    return (
+        edges_kev
+        + rng.normal(0.0, settings.offset_sigma_kev * scale)
+        + rng.normal(0.0, settings.gain_sigma * scale) * edges_kev
+        + bow
+        + bend
+    )
