@@ -98,8 +98,8 @@ def test_seeds_differ():
 @pytest.mark.parametrize(
     "effect",
     ["filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
-     "continuum", "smooth_backgrounds", "zero_peak", "bragg", "self_absorption", "calibration_error",
-     "cut_ends", "poisson"],
+     "continuum", "smooth_backgrounds", "zero_peak", "bragg", "self_absorption",
+     "calibration_error", "cut_ends", "poisson"],
 )  # fmt: skip
 def test_every_effect_can_be_switched_off(effect):
     simulator = Simulator(SimulationSettings(**{effect: False}), ELEMENTS)
