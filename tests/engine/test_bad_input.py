@@ -128,6 +128,21 @@ def test_truncated_files(tmp_path, keep):
         says(truncate(path, keep), "Copy")
 
 
+def test_damaged_large_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr("xrfengine.readers.hdf5_chunks.LARGE_BYTES", 0)
+    counts = np.random.default_rng(0).integers(0, 60000, (20, 20, N)).astype("uint16")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("counts", data=counts, chunks=counts.shape, compression="gzip")
+        file["energy_keV"] = ENERGY
+        file.flush()
+        place = data.id.get_chunk_info(0)
+    whole = path.read_bytes()
+    middle = place.byte_offset + place.size // 2
+    path.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
+    says(path, "compressed counts are damaged")
+
+
 def test_bytes_overturned_inside_a_file_never_give_a_traceback(tmp_path):
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 60000, (6, 6, N)).astype("uint16")

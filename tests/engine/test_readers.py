@@ -160,6 +160,28 @@ def test_larger_than_one_band(tmp_path, monkeypatch):
         np.testing.assert_array_equal(read(path).counts, counts, err_msg=form)
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("chunk", [(9, 8, 40), (4, 8, 40), (5, 3, 16), (9, 8, 7)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_large_chunks_are_read_as_a_stream(tmp_path, monkeypatch, shuffle, chunk, dtype):
+    monkeypatch.setattr("xrfengine.readers.hdf5_chunks.LARGE_BYTES", 0)
+    monkeypatch.setattr("xrfengine.readers.hdf5_chunks.LARGE_SHARE", 0.0)
+    monkeypatch.setattr("xrfengine.readers.hdf5_chunks.PIECE_BYTES", 100)
+    counts = np.random.default_rng(0).integers(0, 250, (9, 8, 40)).astype(dtype)
+    path = tmp_path / "scan.h5"
+    write_hdf5(path, counts, chunks=chunk, compression="gzip", shuffle=shuffle)
+    np.testing.assert_array_equal(read(path).counts, counts)
+    with h5py.File(path, "r+") as file:  # chunks never written hold zeros
+        del file["counts"]
+        empty = file.create_dataset(
+            "counts", counts.shape, dtype, chunks=chunk, compression="gzip", shuffle=shuffle
+        )
+        empty[:2, :2] = counts[:2, :2]
+    expected = np.zeros_like(counts)
+    expected[:2, :2] = counts[:2, :2]
+    np.testing.assert_array_equal(read(path).counts, expected)
+
+
 def test_a_given_calibration_overrides_the_file(tmp_path):
     counts = np.ones((2, 2, 8), "uint16")
     np.save(tmp_path / "bare.npy", counts)

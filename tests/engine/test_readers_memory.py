@@ -17,7 +17,10 @@ def _memory():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-@pytest.mark.parametrize("layout", ["hdf5", "hdf5-gzip", "netcdf-zlib", "zarr", "npy", "npz"])
+@pytest.mark.parametrize(
+    "layout",
+    ["hdf5", "hdf5-gzip", "hdf5-gzip-one-chunk", "netcdf-zlib", "zarr", "npy", "npz"],
+)
 def test_reading_stays_within_the_limit(tmp_path, layout):
     memory = _memory()
     figures = memory.measure(layout, tmp_path, 200)

@@ -52,13 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.run(args, terminal)
             sys.stdout.flush()
         return 0
-    except XRFError as error:
-        sys.stderr.write(f"xrfengine: {' '.join(str(error).split())}\n")
-        return BAD_INPUT
-    except (Cancelled, KeyboardInterrupt):
-        sys.stderr.write("xrfengine: interrupted\n")
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (Exception, KeyboardInterrupt) as error:
+        # Ctrl-C reaches worker processes too: whatever breaks after it is no fault.
+        if terminal.cancel.is_cancelled or isinstance(error, (Cancelled, KeyboardInterrupt)):
+            sys.stderr.write("xrfengine: interrupted\n")
+            return INTERRUPTED
+        if isinstance(error, XRFError):
+            sys.stderr.write(f"xrfengine: {' '.join(str(error).split())}\n")
+            return BAD_INPUT
+        raise

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from xrfengine.errors import ReadError
+from xrfengine.readers.hdf5_chunks import fill_from_large_chunks, has_large_chunks
 from xrfengine.readers.source import Source, boxes, calibration_of, instrument_of, lower_keys
 
 CHUNK_CACHE_BYTES = 4 << 20
@@ -159,6 +160,9 @@ def _source(path: Path, file: h5py.File, counts: h5py.Dataset) -> Source:
     def fill(out: np.ndarray) -> Iterator[float]:
         # The view has the axes as stored; reading straight into it saves a second array.
         stored = out.transpose(np.argsort(order))
+        if stored.flags.c_contiguous and has_large_chunks(counts):
+            yield from fill_from_large_chunks(path, counts, stored)
+            return
         chunk = counts.chunks or (1,) * len(stored_shape)
         for box in boxes(stored_shape, counts.dtype.itemsize, chunk):
             if stored.flags.c_contiguous:

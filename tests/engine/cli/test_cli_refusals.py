@@ -149,6 +149,16 @@ def test_faults_of_the_software_are_not_hidden(monkeypatch, scan):
         cli.main(["info", scan])
 
 
+def test_what_breaks_after_ctrl_c_is_no_fault(monkeypatch, scan, capsys):
+    def broken_by_it(args, terminal):
+        terminal.cancel.cancel()
+        raise OSError("the worker process was interrupted")
+
+    monkeypatch.setattr("xrfengine.cli.facts.info", broken_by_it)
+    assert cli.main(["info", scan]) == 130
+    assert capsys.readouterr().err == "xrfengine: interrupted\n"
+
+
 # ---- as a program
 
 
