@@ -258,3 +258,20 @@ def test_unknown_settings_and_elements_are_named():
         simulator.batch(0, np.random.default_rng(0))
     with pytest.raises(SettingsError, match="2 elements"):
         simulator.batch(1, np.random.default_rng(0), n_elements=2)
+
+
+def test_the_valley_of_iron_is_filled_by_radiative_auger():
+    """Pure iron holds about 9 % of Kβ below Kβ, a third of a per cent of all in the valley."""
+    shares = []
+    for switched in (True, False):
+        rng = np.random.default_rng(12)
+        simulator, instrument = plain_instrument(
+            rng, radiative_auger=switched, tail_and_shelf=False, calibration_error=False,
+            scatter=False, continuum=False, path=False,
+        )  # fmt: skip
+        batch = simulator.expose(instrument, heights_of(1, Fe=1.0), np.array([1e7]), rng)
+        energy = batch.calibration.energy_kev(batch.counts.shape[1])
+        valley = (energy > 6.65) & (energy < 6.82)
+        shares.append(batch.counts[0, valley].sum() / batch.counts[0].sum())
+    assert shares[1] < 1e-3
+    assert 1e-3 < shares[0] - shares[1] < 8e-3
