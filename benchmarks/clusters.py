@@ -204,10 +204,9 @@ def main() -> None:
     show(f"Self-organising map {GRID[0]}×{GRID[1]}, {asked.pixels} pixels", report["som"])
     show("UMAP → HDBSCAN", report["density"])
     show("Cut", report["cut"])
+    print(json.dumps(report))
     if asked.json:
         asked.json.write_text(json.dumps(report, indent=2), encoding="utf-8")
-    else:
-        print(json.dumps(report))
 
 
 if __name__ == "__main__":

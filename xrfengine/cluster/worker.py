@@ -93,8 +93,6 @@ def _dies_with_parent() -> Iterator[None]:
 def main() -> None:
     # Ctrl-C goes to the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(5)  # pages are served first
     # Answers go to a pipe of their own: whatever a library prints must not mix with them.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
