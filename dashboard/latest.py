@@ -35,15 +35,32 @@ Deliver = Callable[[Callable[[], None]], None]
 def session_deliver() -> Deliver:
     """A function that runs callbacks on the current session's loop, under its lock.
 
-    Outside a served session (tests, notebooks) callbacks run at once.
+    Callbacks wait until the browser holds the whole document: a change that is sent while the
+    document is on its way is thrown away by BokehJS, and the pane would stay as it was. Outside
+    a served session (tests, notebooks) callbacks run at once.
     """
     doc = pn.state.curdoc
     if doc is None or doc.session_context is None:
         return lambda callback: callback()
+    held: list[Callable[[], None]] = []
+    is_ready = False
+
+    def release() -> None:
+        nonlocal is_ready
+        is_ready = True
+        for callback in held:
+            doc.add_next_tick_callback(callback)
+        held.clear()
+
+    pn.state.onload(release)
 
     def deliver(callback: Callable[[], None]) -> None:
-        if doc.session_context is not None and not doc.session_context.destroyed:
+        if doc.session_context is None or doc.session_context.destroyed:
+            return
+        if is_ready:
             doc.add_next_tick_callback(callback)
+        else:
+            held.append(callback)
 
     return deliver
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -18,11 +18,9 @@ _TITLE = """:host { display: flex; flex-flow: row nowrap; align-items: center; g
 :host > * { flex: none; margin: 0 !important; align-self: center !important; }"""
 _BODY = """:host { position: relative; flex: 1 1 0; min-height: 0; min-width: 0; overflow: hidden;
   display: flex; flex-direction: column; }"""
-_OVER = """:host { position: absolute !important; inset: 0; z-index: 5; margin: 0 !important; }
+_OVER = """:host { position: absolute !important; inset: 0 !important; width: 100% !important;
+  height: 100% !important; z-index: 5; margin: 0 !important; }
 :host > div { position: absolute; inset: 0; pointer-events: none; }"""
-
-SPACER = {"flex": "1 1 0", "min-width": "0"}
-
 
 def title_row(*objects: Any) -> pn.Row:
     """A row of 40 px with a hairline below; the first object takes what room is left."""
@@ -69,8 +67,3 @@ def show_state(cover: PaneState, state: State, *, has_content: bool) -> None:
         action=state.action,
         covers=not has_content,
     )
-
-
-def columns(parts: Sequence[Any], **params: Any) -> pn.Row:
-    """A row without gaps or wrapping."""
-    return pn.Row(*parts, margin=0, **params)

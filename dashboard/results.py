@@ -101,7 +101,7 @@ class Results(param.Parameterized):
         self._selection = LatestOnly(deliver)
         self._embedding = LatestOnly(deliver, engine.jobs)
         self._clusters = LatestOnly(deliver, engine.jobs)
-        self._wants_embedding = False
+        self._wants_embedding = self._has_begun = False
         watch = session.param.watch
         watch(self._change_dataset, "dataset")
         watch(lambda *events: self._compute_maps(), ["method", "region_px"])
@@ -152,7 +152,7 @@ class Results(param.Parameterized):
             embedding_state=State("loading", "Waiting for the maps"),
             cluster_state=State("loading", "Waiting for the maps"),
         )  # fmt: skip
-        self._wants_embedding = False
+        self._wants_embedding = self._has_begun = False
         self._open.start(
             partial(self._read, self.session.dataset),
             then=self._show_opened,
@@ -195,7 +195,6 @@ class Results(param.Parameterized):
         self.opened = opened
         self.map_state = State("loading", "Computing the element maps")
         self._compute_maps()
-        self._compute_embedding()
         if self.session.selection is not None:
             self._follow_selection()
 
@@ -244,19 +243,26 @@ class Results(param.Parameterized):
             else:
                 self.map_seconds = time.monotonic() - started
                 self.map_state = READY
+                self._after_maps()
 
         self._map.start(
             compute,
             then=then,
-            failed=lambda error: self.param.update(map_state=_failed_state(error, "Try again")),
-            stopped=lambda: self.param.update(
-                map_state=State("empty", "The maps were cancelled", action="Start again")
-            ),
+            failed=self._cannot_map,
+            stopped=self._maps_stopped,
             progressed=lambda fraction, message: self._map_progress(
                 fraction, _averaging(stages[0])
             ),
             label=f"Element maps, {_averaging(stages[0], short=True)}",
         )
+
+    def _cannot_map(self, error: XRFError) -> None:
+        self.map_state = _failed_state(error, "Try again")
+        self._after_maps()  # neither needs the maps
+
+    def _maps_stopped(self) -> None:
+        self.map_state = State("empty", "The maps were cancelled", action="Start again")
+        self._after_maps()
 
     def retry_maps(self) -> None:
         """Compute the maps again after a failure or a cancel."""
@@ -321,6 +327,12 @@ class Results(param.Parameterized):
 
     # ---- embedding and clusters
 
+    def _after_maps(self) -> None:
+        """Start the rest once; what everybody waits for comes first."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._compute_embedding()
+
     def cluster_settings(self) -> ClusterSettings:
         """The settings behind the session's choices, fitted to the size of the scan."""
         s, n = self.session, self.opened.cube.n_pixels
@@ -349,7 +361,7 @@ class Results(param.Parameterized):
             self.cluster_state = State("empty", "No clusters without the embedding")
 
     def _compute_embedding(self) -> None:
-        if self.opened is None:
+        if self.opened is None or not self._has_begun:
             return
         self.embedding = None
         cube = self.opened.cube
@@ -415,7 +427,9 @@ class Results(param.Parameterized):
         self._compute_clusters()
 
     def _compute_clusters(self) -> None:
-        if self.opened is None or self.opened.cube.n_pixels < FEWEST_FOR_EMBEDDING:
+        if self.opened is None or not self._has_begun:
+            return
+        if self.opened.cube.n_pixels < FEWEST_FOR_EMBEDDING:
             return
         if self.session.cluster_method != "som" and self.embedding is None:
             self._clusters.cancel()

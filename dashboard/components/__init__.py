@@ -158,3 +158,13 @@ class Toggle(_Component):
     label = param.String("")
     description = param.String("")
     _esm = _code("toggle")
+
+
+class Choice(_Component):
+    """A small choice for the corner of a plot."""
+
+    value = param.String("")
+    options = param.List([], doc="(word, value)")
+    label = param.String("")
+    description = param.String("")
+    _esm = _code("choice")

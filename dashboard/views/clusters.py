@@ -14,8 +14,8 @@ from dashboard.session import Session
 CLUSTER_METHOD_NAMES = {"UMAP + HDBSCAN": "umap-hdbscan", "Self-organising map": "som"}
 _CONTROLS = {
     "display": "grid",
-    "grid-template-columns": "repeat(3, minmax(0, 1fr))",
-    "gap": "4px 12px",
+    "grid-template-columns": "repeat(2, minmax(0, 1fr))",
+    "gap": "0 24px",
     "padding": "6px 12px 4px",
     "border-bottom": "1px solid var(--xrf-hairline)",
     "flex": "none",

@@ -6,11 +6,10 @@ from functools import partial
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, CustomJS
 
 from dashboard import figures
-from dashboard.components import Title, Tools
+from dashboard.components import Choice, Title, Tools
 from dashboard.latest import LatestOnly
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import embedding_image, embedding_limits, points_image, value_limit
@@ -18,9 +17,10 @@ from dashboard.results import Results
 from dashboard.session import Selection, Session
 from xrfengine.jobs import CancelToken, Progress
 
-COLOUR_NAMES = {"By cluster": "cluster", "By element": "element", "By density": "density"}
+COLOUR_NAMES = {"cluster": "cluster", "element": "element", "density": "density"}
 INK = {"light": "#2f6f6d", "dark": "#8fd0c9"}
 _DIMMED = 0.25
+_CORNER = ":host { position: absolute !important; right: 4px; bottom: 4px; z-index: 4; }"
 
 
 class EmbeddingView(pn.viewable.Viewer):
@@ -33,17 +33,20 @@ class EmbeddingView(pn.viewable.Viewer):
         self._build_figure()
         tools = Tools(prefix="xrf-embedding", options=["Move", "Lasso", "Box"], value="Lasso",
                       width=134)  # fmt: skip
-        colour = pmui.Select(
-            options=COLOUR_NAMES, value=session.colour_by, size="small", width=116, height=32,
-            label="", margin=0, description="What the colour of a point tells",
+        colour = Choice(
+            options=list(COLOUR_NAMES.items()), value=session.colour_by, label="colour by",
+            description="What the colour of a point tells", margin=0,
+            stylesheets=[_CORNER],
         )  # fmt: skip
         colour.link(session, value="colour_by")
         session.param.watch(lambda e: colour.param.update(value=e.new), "colour_by")
         self._cover = state_cover(self._act)
         self._layout = pane(
-            title_row(Title(text="Embedding"), colour, tools),
+            title_row(Title(text="Embedding"), tools),
             body(
-                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0), self._cover
+                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0),
+                colour,
+                self._cover,
             ),
             area="embedding",
             css_class="xrf-embedding",

@@ -13,6 +13,8 @@ from dashboard.session import Session
 from xrfengine.assets import asset
 
 NAME = "Elementscope"
+_BAR = """:host { align-items: center; flex-wrap: nowrap; gap: 8px; min-width: 0; }
+:host > * { align-self: center !important; }"""
 
 
 class SourceView(pn.viewable.Viewer):
@@ -45,7 +47,7 @@ class SourceView(pn.viewable.Viewer):
         self._layout = pn.Row(
             brand, self._picker, self._facts, CopyLink(margin=0, width=180, align="center"),
             sizing_mode="stretch_width", margin=0, align="center",
-            stylesheets=[":host{align-items:center;flex-wrap:nowrap;gap:8px;min-width:0}"],
+            stylesheets=[_BAR], styles={"color": "var(--xrf-ink)"},
         )  # fmt: skip
         results.param.watch(lambda *e: self._show(), "opened")
         session.param.watch(lambda e: self._follow(e.new), "dataset")
