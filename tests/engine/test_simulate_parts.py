@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -264,3 +266,16 @@ def test_thesis_blank_is_its_background():
         np.zeros((5, 20), dtype=bool), THESIS_ELEMENTS, np.random.default_rng(2)
     )
     assert (np.diff(spectra, axis=1) <= 0).all()
+
+
+def test_anode_lines_that_a_filter_takes_entirely_leave_no_nonsense():
+    source = tube_source("Rh", 40.0)
+    soft = np.array([f != "K" for f in source.line_family])
+    filtered = dataclasses.replace(source, line_flux=np.where(soft, 5e-324, source.line_flux))
+    detector = Detector.sdd()
+    names, shapes, energies = scatter.scattered_lines(
+        filtered, detector.efficiency, EDGES, detector, 120.0, 0.03
+    )
+    assert set(names) == {"rayleigh K", "compton K"}
+    assert np.isfinite(shapes).all()
+    assert np.isfinite(energies).all()

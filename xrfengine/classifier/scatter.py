@@ -99,7 +99,7 @@ def scattered_lines(
     for family in families:
         mine = np.array([f == family for f in source.line_family])
         line_kev, flux = source.line_kev[mine], source.line_flux[mine]
-        if flux.sum() <= 0:
+        if flux.sum() < 1e-30:  # filtered away; denormal numbers would divide to NaN
             continue
         # Single scattering over a range of angles, and a weak tail of photons scattered twice.
         moved = [compton_kev(line_kev, angle_deg + turn) for turn in (-14.0, 0.0, 14.0)]
