@@ -128,6 +128,25 @@ def test_state_holds_everything_the_next_step_needs(tmp_path):
         assert torch.equal(value, second.tensors()[name]), name
 
 
+def test_a_spectrum_that_is_no_number_costs_one_step_only():
+    from xrfengine.classifier.train import _Run
+
+    feed = TINY.feed()
+    x, y = simulated(feed, feed.simulator(), np.random.default_rng(0), 8)
+    run = _Run(TINY)
+    run.learn(x.numpy(), y)
+    before = run.tensors()
+    broken = x.numpy().copy()
+    broken[0, 0, 5] = np.nan
+    assert math.isnan(run.learn(broken, y))
+    assert (run.step, run.skipped) == (2, 1)
+    for name, value in run.tensors().items():
+        assert torch.equal(value, before[name]), name
+    assert math.isfinite(run.learn(x.numpy(), y))
+    with pytest.raises(RuntimeError, match="no finite gradient"):
+        _ = [run.learn(broken, y) for _ in range(20)]
+
+
 def test_state_of_other_settings_or_damaged_is_not_taken_up(tmp_path):
     out = tmp_path / "m.safetensors"
     with pytest.raises(Cancelled):

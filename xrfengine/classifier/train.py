@@ -64,6 +64,7 @@ class _Run:
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimisers = _optimisers(self.network, settings)
         self.step = 0
+        self.skipped = 0
         self.used_s = 0.0
         self.runs = 0
         self.history: list[list[float]] = []
@@ -96,16 +97,25 @@ class _Run:
         loss = masked_loss(logits.float(), y)
         self.network.zero_grad(set_to_none=True)
         loss.backward()
-        if math.isfinite(self.settings.clip):
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.step += 1
+        if not math.isfinite(float(loss.detach()) + float(norm)):
+            # One spectrum of which something is no number would cost all that was learned.
+            self._skip()
+            return math.nan
         pace = self.pace()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = pace * group["full_rate"]
             optimiser.step()
-        self.step += 1
         self._move_average()
         return float(loss.detach())
+
+    def _skip(self) -> None:
+        self.skipped += 1
+        if self.skipped > max(10, self.step // 20):
+            message = f"{self.skipped} of {self.step} training steps gave no finite gradient"
+            raise RuntimeError(message)
 
     @torch.no_grad()
     def _move_average(self) -> None:
@@ -132,6 +142,7 @@ class _Run:
             "step": self.step,
             "used_s": self.used_s,
             "runs": self.runs,
+            "skipped": self.skipped,
             "history": self.history,
             "identity": self.settings.identity(),
         }
@@ -176,7 +187,7 @@ class _Run:
             optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.step, self.used_s = int(facts["step"]), float(facts["used_s"])
         self.history = facts["history"]
-        self.runs = int(facts["runs"])
+        self.runs, self.skipped = int(facts["runs"]), int(facts["skipped"])
 
 
 def _optimisers(network: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
@@ -289,7 +300,7 @@ def _learn(run: _Run, out: Path, progress: Progress, cancel: CancelToken) -> Non
                 if now - reported > 0.5:
                     reported = now
                     rate = (run.step - first_step) * run.settings.batch / (now - started)
-                    loss = float(np.mean(losses[-50:]))
+                    loss = _mean(losses[-50:])
                     progress(
                         run.fraction,
                         f"step {run.step} · loss {loss:.4f} · {rate:.0f} spectra/s",
@@ -308,8 +319,13 @@ def _learn(run: _Run, out: Path, progress: Progress, cancel: CancelToken) -> Non
 def _note(run: _Run, losses: list[float]) -> None:
     """Keep the mean loss since the last note for the card."""
     if losses:
-        run.history.append([round(run.used_s, 1), run.step, round(float(np.mean(losses)), 5)])
+        run.history.append([round(run.used_s, 1), run.step, round(_mean(losses), 5)])
         losses.clear()
+
+
+def _mean(losses: list[float]) -> float:
+    """Mean of the losses of the steps that were not skipped; 0 if all were."""
+    return float(np.mean([loss for loss in losses if math.isfinite(loss)] or [0.0]))
 
 
 def held_apart(
@@ -356,6 +372,7 @@ def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
         "spectra": run.step * settings.batch,
         "training_minutes": round(run.used_s / 60.0, 2),
         "runs": run.runs,
+        "skipped_steps": run.skipped,
         "device": _device_words(run.device),
         "temperature": round(temperature, 4),
         "validation": figures,
