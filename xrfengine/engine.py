@@ -16,6 +16,7 @@ import numpy as np
 
 from xrfengine import findings
 from xrfengine.cache import ResultCache, cache_folder, digest
+from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.findings import ClusterResult, Found, Identified
@@ -94,6 +95,7 @@ class Engine:
         for job in self.jobs.active():
             job.cancel()
         self._executor.shutdown(wait=True, cancel_futures=True)
+        close_workers()
 
     # ---- the model
 
@@ -122,7 +124,9 @@ class Engine:
     def datasets(self) -> tuple[DatasetInfo, ...]:
         """What can be opened: the files of the folder, or the demo."""
         if self.data_folder is None:
-            return (DatasetInfo(DEMO_ID, "Demo: portrait, painted over", None),)
+            from xrfengine.phantom import TITLE
+
+            return (DatasetInfo(DEMO_ID, TITLE, None),)
         from xrfengine.readers import datasets
 
         return tuple(

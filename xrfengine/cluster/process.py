@@ -54,6 +54,8 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "PYTHONPATH": path},
+            # Ctrl-C in a terminal goes to the whole group; the worker is ended by its owner.
+            start_new_session=True,
         )
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._reader = threading.Thread(
