@@ -1,0 +1,149 @@
+"""The lines of one element in a fit: as peaks, each free on its own, and who could replace them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from xrfengine.classifier.fit import SpectrumFit
+from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT
+from xrfengine.classifier.fit_solve import composites
+from xrfengine.detector import render_groups
+from xrfengine.lines import ELEMENTS, Line, LineGroup, line_groups
+
+Peak = tuple[Line, np.ndarray, float]
+"""A peak of an element: merged line, its template (bin,) of unit sum, its expected share."""
+
+_LABELS = ("Kα", "Kβ", "Lα", "Lβ", "Lγ", "Mα")
+_RESOLVED = 0.7  # lines nearer than this many peak widths are one peak
+_LEAST_SHARE = 0.02
+_REPLACEABLE = 6.0  # loss in χ² that another element may cost before it is told apart
+_LIKE = 0.3  # cosine of the shapes from which one element can stand in for another
+
+
+def peaks_of(fit: SpectrumFit, element: str) -> list[Peak]:
+    """Peaks of an element as this detector shows them: line, template (bin,), expected share."""
+    detector, shapes = fit.setup.detector, fit.shapes
+    low, high = shapes.centres_kev[0], shapes.centres_kev[-1]
+    parts = fit.part_shares(element)
+    found: list[list[tuple[float, float, str]]] = []
+    for group in line_groups(element, max(fit.setup.end_kev, 2.0)):
+        if group.strength == 0:
+            continue
+        amount = _by_part(group, parts)
+        for label in _LABELS:
+            members = [
+                (line.energy_kev, weight, label)
+                for line, weight in zip(group.lines, amount, strict=True)
+                if line.name.startswith(label) and low <= line.energy_kev <= high and weight > 0
+            ]
+            if members:
+                found.append(members)
+    found.sort(key=_mean_kev)
+    merged: list[list[tuple[float, float, str]]] = []
+    for members in found:
+        at = _mean_kev(members)
+        if merged and at - _mean_kev(merged[-1]) < _RESOLVED * float(detector.fwhm_kev(at)):
+            merged[-1] = merged[-1] + members
+        else:
+            merged.append(members)
+    total = sum(w for members in merged for _, w, _ in members)
+    peaks = []
+    for members in merged:
+        share = sum(w for _, w, _ in members) / total
+        if share < _LEAST_SHARE:
+            continue
+        energies, weights = (np.array(v) for v in list(zip(*members, strict=True))[:2])
+        fine = render_groups([(energies, weights / weights.sum())], shapes.edges_kev, detector)[0]
+        name = "+".join(dict.fromkeys(label for _, _, label in members))
+        at = float((energies * weights).sum() / weights.sum())
+        line = Line(element, name, "", name[0], at, share)  # type: ignore[arg-type]
+        peaks.append((line, shapes.to_bins(fine), share))
+    return sorted(peaks, key=_vouches, reverse=True)
+
+
+def _vouches(peak: Peak) -> float:
+    line, _, share = peak
+    return share * (SOFT_WEIGHT if line.energy_kev < SOFT_KEV else 1.0)
+
+
+def _mean_kev(members: list[tuple[float, float, str]]) -> float:
+    return sum(e * w for e, w, _ in members) / sum(w for _, w, _ in members)
+
+
+def _by_part(group: LineGroup, parts: Mapping[str, float]) -> list[float]:
+    """Expected detected counts of every line of a group; the fit knows those of each part."""
+    names = [_part_of(line.iupac) for line in group.lines]
+    of_part: dict[str, float] = {}
+    for name, line in zip(names, group.lines, strict=True):
+        of_part[name] = of_part.get(name, 0.0) + line.weight
+    return [
+        parts.get(name, 0.0) * line.weight / of_part[name]
+        for name, line in zip(names, group.lines, strict=True)
+    ]
+
+
+def _part_of(iupac: str) -> str:
+    if iupac[0] == "K":
+        return "Kα" if iupac[1] == "L" else "Kβ"
+    if iupac[0] == "L":
+        return "L3" if iupac.startswith("L3") else "L1+L2"
+    return "M"
+
+
+def free_lines(
+    fit: SpectrumFit, element: str, templates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of each template and their error, all else free but the element itself gone."""
+    solution = fit.solution
+    others = ~fit.is_column_of(element)
+    columns, variance = solution.columns[others], solution.variance
+    own = solution.model - fit.model_without(element)
+    weighted = templates / variance
+    mixed = weighted @ columns.T
+    inner = weighted @ templates.T
+    inner[np.diag_indices_from(inner)] *= 1.0 + 1e-6
+    hessian = np.block([[solution.hessian[np.ix_(others, others)], mixed.T], [mixed, inner]])
+    right = np.concatenate(
+        [columns @ (own / variance), weighted @ (fit.counts - solution.model + own)]
+    )
+    size = np.sqrt(np.diag(hessian))
+    inverse = np.linalg.inv(hessian / np.outer(size, size)) / np.outer(size, size)
+    n = templates.shape[0]
+    return (inverse @ right)[-n:], np.sqrt(np.diag(inverse)[-n:])
+
+
+def peak_counts(fit: SpectrumFit, template: np.ndarray) -> float:
+    """Counts above the background in the place of a line, whoever they belong to."""
+    net = fit.counts - fit.solution.background
+    weighted = template / fit.solution.variance
+    return float(weighted @ net / (weighted @ template))
+
+
+def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
+    """Elements that, in place of this one, would fit nearly as well."""
+    solution = fit.solution
+    others = ~fit.is_column_of(element)
+    if others.all():
+        return ()
+    columns, variance = solution.columns[others], solution.variance
+    hessian = solution.hessian[np.ix_(others, others)]
+    own = solution.model - fit.model_without(element)
+    move = np.linalg.solve(hessian, columns @ (own / variance))
+    residual = fit.counts - solution.model + own - move @ columns
+    candidates = composites(fit.shapes)
+    weighted = candidates / variance
+    mixed = weighted @ columns.T
+    curvature = (weighted * candidates).sum(axis=1)
+    left = curvature - (mixed * np.linalg.solve(hessian, mixed.T).T).sum(axis=1)
+    z = np.where(left > 1e-4 * curvature, weighted @ residual, 0.0)
+    z = z / np.sqrt(np.where(left > 1e-4 * curvature, left, 1.0))
+    z[solution.elements] = 0.0
+    lost = fit.z[element] ** 2
+    norm = np.sqrt(curvature)
+    own_row = ELEMENTS.index(element)
+    like = (weighted @ candidates[own_row]) / np.maximum(norm * norm[own_row], 1e-300)
+    good = (z > 0) & (z**2 > lost - _REPLACEABLE) & (like > _LIKE)
+    order = np.argsort(-z)
+    return tuple(ELEMENTS[i] for i in order if good[i])[:6]
