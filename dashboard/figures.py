@@ -54,7 +54,8 @@ def pixel_image(values: np.ndarray, name: str) -> hv.Image:
 def element_map() -> hv.Overlay:
     """Grey image of the total counts, the map in colour, clusters, and the selection."""
     layers = [pixel_image(BLANK, name) for name in ("grey", "values", "clusters", "mask")]
-    return hv.Overlay(layers).opts(invert_yaxis=True, xaxis=None, yaxis=None)
+    border = hv.Segments(np.zeros((0, 4)), ["column", "row", "column1", "row1"])
+    return hv.Overlay([*layers, border.opts(hooks=[_named("border")])]).opts(invert_yaxis=True, xaxis=None, yaxis=None)
 
 
 def spectra() -> hv.Overlay:
@@ -113,7 +114,7 @@ def mappers(fig: Figure, *, value_mapper_name: str) -> dict[str, LinearColorMapp
             name=value_mapper_name,
         ),
         "clusters": LinearColorMapper(palette=[CLEAR, "#888888"], low=-0.5, high=1.5),
-        "mask": LinearColorMapper(palette=list(MASK_COLOURS), low=-0.5, high=2.5),
+        "mask": LinearColorMapper(palette=list(MASK_COLOURS), low=-0.5, high=1.5),
     }
     for name, mapper in result.items():
         glyph = layer(fig, name).glyph

@@ -93,7 +93,7 @@ class Results(param.Parameterized):
 
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
         super().__init__()
-        deliver = deliver or session_deliver()
+        self.deliver = deliver = deliver or session_deliver()
         self.engine, self.session = engine, session
         self._open = LatestOnly(deliver)
         self._map = LatestOnly(deliver, engine.jobs)

@@ -34,7 +34,7 @@ function show(model, view, el, names, draw) {
     const root = el.getRootNode()
     const focused = root.activeElement?.dataset?.key
     const scrolls = [...el.querySelectorAll("[data-scroll]")].map((n) => [n.dataset.scroll, n.scrollTop])
-    el.replaceChildren(...[draw()].flat().filter((n) => n != null))
+    el.replaceChildren(...[draw()].flat().filter((n) => n != null && n !== false && n !== ""))
     for (const [key, top] of scrolls) {
       const node = el.querySelector(`[data-scroll="${key}"]`)
       if (node) node.scrollTop = top

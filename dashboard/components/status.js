@@ -5,6 +5,10 @@ function render({model, view, el}) {
   }
   model.on("query", address)
   address()
+  const page = [...view.model.document.all_models].find((m) => m.class_name == "Page")
+  const theme = () => { document.documentElement.dataset.xrfTheme = page?.data.dark_theme ? "dark" : "light" }
+  page?.data.properties.dark_theme.change.connect(theme)
+  theme()
   const key = (event) => {
     const at = event.composedPath()[0]
     if (event.key == "Escape" && !["INPUT", "TEXTAREA"].includes(at?.tagName)) model.send_msg({key: "Escape"})

@@ -131,7 +131,7 @@ class ClustersView(pn.viewable.Viewer):
         result = self.results.clusters
         if result is None:
             self._list.items = []
-            self._title.detail = ""
+            self._title.text = "Clusters"
             self._show_state()
             return
         clustering = result.clustering
@@ -157,5 +157,6 @@ class ClustersView(pn.viewable.Viewer):
                 }
             )
         self._list.param.update(items=items, value=self.session.cluster)
-        self._title.detail = f"{clustering.n_clusters} found"
+        plural = "" if clustering.n_clusters == 1 else "s"
+        self._title.text = f"{clustering.n_clusters} cluster{plural}"
         self._show_state()

@@ -29,7 +29,7 @@ class EmbeddingView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._shade, self._light = LatestOnly(), LatestOnly()
+        self._shade, self._light = LatestOnly(results.deliver), LatestOnly(results.deliver)
         self._build_figure()
         tools = Tools(prefix="xrf-embedding", options=["Move", "Lasso", "Box"], value="Lasso",
                       width=134)  # fmt: skip

@@ -15,9 +15,10 @@ from dashboard.latest import LatestOnly
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import (
+    HIGHLIGHT,
     cluster_colour,
     grey_limits,
-    mask_image,
+    outline,
     thumbnail,
     value_limit,
 )
@@ -36,7 +37,8 @@ class MapView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._small_work = LatestOnly()
+        self._small_work = LatestOnly(results.deliver)
+        self._marked: np.ndarray | None = None
         self._build_figure()
         self._title = Title(text="Map")
         tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
@@ -105,9 +107,12 @@ class MapView(pn.viewable.Viewer):
         )  # fmt: skip
         fig.min_border = 4
         fig.min_border_right = fig.min_border_left = 16
+        # The painting shines through, so that one knows where one is.
+        figures.layer(fig, "values").glyph.global_alpha = 0.85
         figures.layer(fig, "clusters").visible = False
         figures.layer(fig, "clusters").glyph.global_alpha = 0.8
         figures.layer(fig, "mask").visible = False
+        figures.layer(fig, "border").glyph.update(line_color=HIGHLIGHT, line_width=1.5)
         self._figure = fig
 
     def _take_selection(self, attr: str, old: dict, new: dict) -> None:
@@ -155,10 +160,9 @@ class MapView(pn.viewable.Viewer):
             source.data = {**source.data, "image": [values]}
         high = max(value_limit(values, maps.kind), low + 1e-6)
         mapper.update(low=low, high=high)
-        coarse = f", {maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
-        unit = "probability" if maps.kind == "probability" else "net counts per pixel"
+        coarse = f"{maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
         self._title.param.update(
-            text=f"{session.element} {element_name(session.element)}", detail=unit + coarse
+            text=f"{session.element} {element_name(session.element)}", detail=coarse
         )
 
     def _show_clusters(self) -> None:
@@ -180,13 +184,16 @@ class MapView(pn.viewable.Viewer):
 
     def _show_selection(self) -> None:
         selected = self.results.selected
-        layer = figures.layer(self._figure, "mask")
-        if selected is None:
-            layer.visible = False
+        mask = figures.layer(self._figure, "mask")
+        border = figures.layer(self._figure, "border")
+        mask.visible = border.visible = selected is not None
+        if selected is None or selected.mask is self._marked:
             return
-        image = mask_image(selected.mask)
-        layer.data_source.data = {**layer.data_source.data, "image": [image]}
-        layer.visible = True
+        self._marked = selected.mask
+        image = selected.mask.astype(np.uint8)
+        mask.data_source.data = {**mask.data_source.data, "image": [image]}
+        x0, y0, x1, y1 = outline(selected.mask).T
+        border.data_source.data = {"column": x0, "row": y0, "column1": x1, "row1": y1}
 
     def _show_state(self) -> None:
         show_state(

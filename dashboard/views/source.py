@@ -36,7 +36,7 @@ class SourceView(pn.viewable.Viewer):
         self._picker = pmui.Select(
             options=options, value=session.dataset or next(iter(options.values()), None),
             size="small", width=280, height=32, margin=0, label="",
-            description="Data set", searchable=len(options) > 12,
+            sx={"& .MuiSelect-select, & .MuiSvgIcon-root": {"color": "var(--xrf-ink)"}},
         )  # fmt: skip
         self._picker.param.watch(self._take, "value")
         self._facts = pn.pane.HTML(
@@ -45,7 +45,7 @@ class SourceView(pn.viewable.Viewer):
                     "overflow": "hidden"},
         )  # fmt: skip
         self._layout = pn.Row(
-            brand, self._picker, self._facts, CopyLink(margin=0, width=180, align="center"),
+            brand, self._picker, self._facts, CopyLink(margin=(0, 8), width=104, align="center"),
             sizing_mode="stretch_width", margin=0, align="center",
             stylesheets=[_BAR], styles={"color": "var(--xrf-ink)"},
         )  # fmt: skip

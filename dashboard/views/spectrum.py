@@ -135,7 +135,7 @@ class SpectrumView(pn.viewable.Viewer):
             return
         chips = [(INK[self.session.theme], "whole scan")]
         if self.results.selected is not None:
-            chips.append((HIGHLIGHT, self.results.selected.title))
+            chips.append((HIGHLIGHT, "selection"))
         self._title.chips = chips
 
     def _show_scan(self) -> None:
@@ -203,7 +203,7 @@ class SpectrumView(pn.viewable.Viewer):
         if opened is not None and self.session.element:
             energy = opened.whole.energy_kev
             lines = labelled_lines(
-                self.session.element, max(float(energy[0]), 0.1), float(energy[-1])
+                self.session.element, max(float(energy[0]), 0.6), float(energy[-1])
             )
         x = np.array([line.energy_kev for line in lines])
         y0, y1 = fig.y_range.start, fig.y_range.end
