@@ -239,7 +239,11 @@ class SpectrumFit:
 
 
 def refine_setup(
-    spectrum: Spectrum, candidates: tuple[str, ...] | None = None, anode: str | None = None
+    spectrum: Spectrum,
+    candidates: tuple[str, ...] | None = None,
+    anode: str | None = None,
+    *,
+    setup: Setup | None = None,
 ) -> Setup:
     """Find energies, resolution and hardness of the beam on the spectrum itself.
 
@@ -251,8 +255,10 @@ def refine_setup(
         Elements it may hold; None allows all.
     anode : str or None
         Of the tube, where known.
+    setup : Setup or None
+        To start from, instead of a guess.
     """
-    setup = guess_setup(spectrum, anode)
+    setup = setup or guess_setup(spectrum, anode)
     allowed = _ALL if candidates is None else _indices(candidates)
     chosen = allowed
     for _ in range(3):

@@ -1,0 +1,246 @@
+"""What the instrument itself puts into a spectrum: scattered lines of the tube, argon of the air.
+
+An anode betrays itself by pairs: its lines at their own energy (Rayleigh) and, broader and lower
+by what the geometry takes, once more (Compton). An element of the sample has no such companion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from xrfengine.classifier.fit import (
+    MODEL_ERROR,
+    SpectrumFit,
+    fit_spectrum,
+    guess_setup,
+    refine_setup,
+    select,
+)
+from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.classifier.fit_solve import Solution, fit_bins
+from xrfengine.cube import Spectrum
+from xrfengine.errors import SettingsError
+from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
+
+ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
+"""Anodes that can be given; those whose Compton peak the detector resolves can be inferred."""
+
+_LEAST_GAIN = 40.0
+_LEAST_COMPTON_Z = 5.0
+_PER_ELEMENT = 12.0
+_ARGON_Z = 4.0
+
+
+@dataclass(frozen=True)
+class InstrumentLines:
+    """What in a spectrum is the instrument's.
+
+    Attributes
+    ----------
+    anode : str or None
+        Of the tube, given or inferred; None where nothing tells.
+    source : {"given", "inferred", "unknown"}
+        How it is known.
+    excitation : {"tube", "mono"}
+        A monochromatic beam scatters one line.
+    end_kev : float
+        Tube voltage or beam energy, as stated or as the spectrum ends.
+    compton_z : float
+        Significance of the Compton peak.
+    elements : tuple of str
+        Elements to report apart from the sample's: the anode, and argon if there is any.
+    """
+
+    anode: str | None
+    source: Literal["given", "inferred", "unknown"]
+    excitation: Literal["tube", "mono"]
+    end_kev: float
+    compton_z: float
+    elements: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """In words."""
+        if self.excitation == "mono":
+            start = f"Monochromatic beam of {self.end_kev:.2f} keV, by its scatter"
+        elif self.anode is None:
+            start = "No scatter that tells the anode of the tube"
+        elif self.source == "given":
+            start = f"Anode {self.anode}, as given"
+        else:
+            start = (
+                f"Anode {self.anode}, by its Rayleigh and Compton scatter ({self.compton_z:.0f} σ)"
+            )
+        argon = "; argon of the air" if "Ar" in self.elements else ""
+        return f"{start}{argon}."
+
+
+def instrument_lines(
+    spectrum: Spectrum, anode: str | None = None
+) -> tuple[InstrumentLines, SpectrumFit]:
+    """Which lines are the instrument's, and the fit that says so.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    anode : str or None
+        As given by the user; None: as the file says, else inferred from the scatter.
+
+    Returns
+    -------
+    InstrumentLines
+    SpectrumFit
+        Of the whole spectrum, scatter included: hand it to
+        :func:`~xrfengine.classifier.evidence.explain`.
+
+    Raises
+    ------
+    SettingsError
+        If the given anode is none that tubes have.
+    """
+    setup, source = find_setup(spectrum, anode)
+    fit = fit_spectrum(spectrum, setup=setup)
+    argon = fit.z[INSTRUMENT_ELEMENTS[0]] >= _ARGON_Z
+    elements = () if setup.anode is None else (setup.anode,)
+    return (
+        InstrumentLines(
+            anode=setup.anode,
+            source=source,
+            excitation="mono" if setup.excitation == "mono" else "tube",
+            end_kev=setup.end_kev,
+            compton_z=_compton_z(fit.shapes.scatter_names, fit.solution),
+            elements=elements + (INSTRUMENT_ELEMENTS if argon else ()),
+        ),
+        fit,
+    )
+
+
+def find_setup(
+    spectrum: Spectrum, anode: str | None = None
+) -> tuple[Setup, Literal["given", "inferred", "unknown"]]:
+    """The instrument behind a spectrum: response refined, anode given or inferred.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        One with many counts: for a cube, its sum.
+    anode : str or None
+        As given by the user; None: as the file says, else inferred.
+
+    Raises
+    ------
+    SettingsError
+        If the given anode is none that tubes have.
+    """
+    anode = anode or spectrum.instrument.tube_anode
+    if anode is not None:
+        if anode not in ELEMENTS:
+            raise SettingsError(
+                f"{anode!r} is no anode of a tube", f"Such are {', '.join(ANODES)}."
+            )
+        return refine_setup(spectrum, anode=anode), "given"
+    # A first look at energies and width, and at what stands there with no scatter known.
+    setup = guess_setup(spectrum)
+    plain = select(shapes_of(setup), spectrum.counts, np.arange(len(ELEMENTS)))
+    y = _binned(setup, spectrum)
+    trials: list[tuple[float, Setup]] = []
+    for trial in _trials(spectrum, setup):
+        chosen = _less(plain.elements, trial.anode)
+        solution = fit_bins(shapes_of(trial), spectrum.counts, chosen, model_error=MODEL_ERROR)
+        trials.append((_gain(plain, solution, y), trial))
+    best: tuple[float, Setup] | None = None
+    for _, trial in sorted(trials, key=lambda pair: -pair[0])[:2]:
+        allowed = _less(np.arange(len(ELEMENTS)), trial.anode)
+        shapes = shapes_of(trial)
+        solution = select(shapes, spectrum.counts, allowed)
+        gain = _gain(plain, solution, y)
+        if (
+            gain >= _LEAST_GAIN
+            and _compton_z(shapes.scatter_names, solution) >= _LEAST_COMPTON_Z
+            and (best is None or gain > best[0])
+        ):
+            best = gain, trial
+    if best is None:
+        return refine_setup(spectrum), "unknown"
+    found = best[1]
+    if found.excitation == "mono":
+        return refine_setup(spectrum, setup=found), "inferred"
+    return refine_setup(spectrum, anode=found.anode), "inferred"
+
+
+def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
+    trials = [
+        replace(setup, anode=symbol)
+        for symbol in ANODES
+        if edge_energy_kev(symbol, "K") < 0.95 * setup.end_kev
+        or edge_energy_kev(symbol, "L3") > 8.0
+    ]
+    beam = beam_energy(spectrum)
+    if beam is not None:
+        last = int(spectrum.calibration.channel(1.06 * beam + 0.3))
+        trials.append(
+            replace(
+                setup,
+                anode=None,
+                excitation="mono",
+                end_kev=round(beam, 3),
+                last_channel=min(last, setup.last_channel),
+            )
+        )
+    return trials
+
+
+def beam_energy(spectrum: Spectrum) -> float | None:
+    """Energy of the last strong peak, keV: that of the beam, if the beam is monochromatic.
+
+    Strong is a tenth of the highest. What lies above are only sums.
+    """
+    counts = np.asarray(spectrum.counts, dtype=np.float64)
+    energy = spectrum.energy_kev
+    reach = max(int(0.06 / spectrum.calibration.gain_kev), 1)
+    smooth = np.convolve(counts, np.full(2 * reach + 1, 1.0 / (2 * reach + 1)), mode="same")
+    smooth[energy < 4.0] = 0.0
+    strong = np.flatnonzero(smooth > 0.1 * smooth.max())
+    if smooth.max() < 3 or not strong.size:
+        return None
+    last = slice(max(int(strong[-1]) - 6 * reach, 0), int(strong[-1]) + 1)
+    top = last.start + int(smooth[last].argmax())
+    around = slice(max(top - reach, 0), top + reach + 1)
+    return float((energy[around] * counts[around]).sum() / counts[around].sum())
+
+
+def _less(elements: np.ndarray, anode: str | None) -> np.ndarray:
+    """Elements without the anode: its lines are to be explained by scatter alone."""
+    if anode is None:
+        return elements
+    return np.setdiff1d(elements, [ELEMENTS.index(anode)])
+
+
+def _binned(setup: Setup, spectrum: Spectrum) -> np.ndarray:
+    shapes = shapes_of(setup)
+    return shapes.to_bins(shapes.to_fine(spectrum.counts))
+
+
+def _gain(plain: Solution, solution: Solution, y: np.ndarray) -> float:
+    """By how much a story fits better, elements having their price: the fewer the better.
+
+    Compared where both have bins: a monochromatic beam's range ends sooner.
+    """
+    n = min(y.size, solution.model.size) - 1
+    costs = [
+        float(((y[:n] - one.model[:n]) ** 2 / plain.variance[:n]).sum())
+        + _PER_ELEMENT * len(one.elements)
+        for one in (plain, solution)
+    ]
+    return costs[0] - costs[1]
+
+
+def _compton_z(names: tuple[str, ...], solution: Solution) -> float:
+    """Significance of all Compton templates together (they share one peak)."""
+    mine = [i for i, name in enumerate(names) if name.startswith("compton")]
+    return float(np.sqrt((solution.scatter_z[mine] ** 2).sum())) if mine else 0.0
