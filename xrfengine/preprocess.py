@@ -163,13 +163,17 @@ class Preprocessor:
         if settings.mode == "counts":
             self._plan_bins()
 
-    def __call__(self, counts: np.ndarray) -> torch.Tensor:
+    def __call__(self, counts: np.ndarray, most_counts: float | None = None) -> torch.Tensor:
         """Features of spectra.
 
         Parameters
         ----------
         counts : ndarray, shape (n, channel), ≥ 0
             Any integer or float type. Not modified.
+        most_counts : float, optional
+            Mode ``counts``: spectra with more counts on the grid are scaled down to so many. For
+            measured spectra: a network trusts tiny features of a bright spectrum as far as the
+            simulation it learned from is exact, and no simulation is.
 
         Returns
         -------
@@ -179,7 +183,12 @@ class Preprocessor:
         """
         if self.settings.mode == "thesis":
             return torch.from_numpy(self._thesis(self._channels(counts)))
-        return self.features(self.rebinned(counts))
+        binned = self.rebinned(counts)
+        if most_counts:
+            total = binned.sum(axis=1, dtype=np.float64)
+            bright = np.flatnonzero(total > most_counts)
+            binned[bright] *= (most_counts / total[bright]).astype(np.float32)[:, None]
+        return self.features(binned)
 
     def rebinned(self, counts: np.ndarray) -> np.ndarray:
         """Counts on the grid, float32, shape (n, bin).

@@ -160,8 +160,8 @@ def test_thresholds_without_examples_stay_usable():
     labels = np.zeros((100, 2), np.int8)
     labels[:, 1] = -1
     assert choose_thresholds(p, labels, 0.001) == pytest.approx([0.5, 0.5])
-    hopeless = choose_thresholds(np.full((100, 1), 0.99), np.zeros((100, 1)), 0.001)
-    assert hopeless == pytest.approx([0.97])
+    hopeless = choose_thresholds(np.full((100, 1), 0.995), np.zeros((100, 1)), 0.001)
+    assert hopeless == pytest.approx([0.99])
 
 
 def test_roc_and_average_precision_leave_out_unknown_labels():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -51,6 +52,18 @@ def test_probabilities_of_a_batch_equal_those_of_single_spectra(classifier, cube
     assert np.ptp(together, axis=0).max() > 1e-3
     single = [classifier.probabilities(c[None], CALIBRATION)[0] for c in counts[:20]]
     np.testing.assert_allclose(together[:20], single, atol=TOLERANCE)
+
+
+def test_bright_spectra_are_taken_as_if_they_had_fewer_counts(weights, cube):
+    checkpoint = dataclasses.replace(checkpoints.load(weights), most_counts=1000.0)
+    classifier = Classifier(checkpoint, device="cpu")
+    bright = cube.counts[0, :1].astype(np.float64) + 1.0
+    np.testing.assert_allclose(
+        classifier.probabilities(50.0 * bright, CALIBRATION),
+        classifier.probabilities(800.0 * bright, CALIBRATION),
+        atol=TOLERANCE,
+    )
+    assert classifier.digest != Classifier.load(weights).digest
 
 
 def test_chunks_do_not_change_the_answer(weights, cube):

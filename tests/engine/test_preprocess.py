@@ -73,6 +73,19 @@ def test_rebinning_equals_sharing_each_channel_by_overlap():
     np.testing.assert_allclose(made.rebinned(counts), counts @ shares.T, rtol=1e-5, atol=1e-3)
 
 
+def test_bright_spectra_are_scaled_down_when_asked_to():
+    counts = spectra(2)
+    counts = np.stack([counts[0], counts[1] * np.uint16(40)])
+    made = preprocessor(PreprocessSettings(), WIDE, counts.shape[1])
+    totals = made.rebinned(counts).sum(axis=1)
+    limit = float(totals.mean())
+    plain, limited = made(counts), made(counts, most_counts=limit)
+    assert torch.equal(plain[0], limited[0])
+    back = torch.expm1(limited[1, 0].double() / LOG_SCALE)
+    assert float(back.sum()) == pytest.approx(limit, rel=1e-4)
+    torch.testing.assert_close(plain[1, 1], limited[1, 1])
+
+
 def test_bins_a_file_does_not_reach_are_marked():
     made = Preprocessor(PreprocessSettings(), Calibration(2.0, 0.01), 1000)
     centres = made.settings.centres_kev()

@@ -49,6 +49,9 @@ class Checkpoint:
         Probability from which an element counts as present.
     weights : dict
         Tensors by name.
+    most_counts : float or None
+        Brighter spectra are scaled down to so many counts; see
+        :meth:`xrfengine.preprocess.Preprocessor.__call__`.
     card : dict
         What people want to know: command, seed, settings, figures. May be empty.
     """
@@ -59,6 +62,7 @@ class Checkpoint:
     elements: tuple[str, ...]
     thresholds: np.ndarray
     weights: dict[str, torch.Tensor]
+    most_counts: float | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
     def built(self) -> nn.Module:
@@ -81,6 +85,7 @@ class Checkpoint:
             "preprocess": self.preprocess.to_dict(),
             "elements": list(self.elements),
             "thresholds": [round(float(t), 6) for t in self.thresholds],
+            "most_counts": self.most_counts,
         }
 
     def save(self, path: Path) -> Path:
@@ -133,6 +138,7 @@ def load(path: Path) -> Checkpoint:
             elements=tuple(settings["elements"]),
             thresholds=np.asarray(settings["thresholds"], dtype=np.float32),
             weights=weights,
+            most_counts=settings.get("most_counts"),
             card=_read_card(path),
         )
     except (KeyError, TypeError, ValueError, SettingsError) as error:

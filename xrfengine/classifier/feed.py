@@ -63,7 +63,11 @@ class FeedSettings:
 
 
 def simulated(
-    settings: FeedSettings, simulator: SimulatesSpectra, rng: np.random.Generator, n: int
+    settings: FeedSettings,
+    simulator: SimulatesSpectra,
+    rng: np.random.Generator,
+    n: int,
+    most_counts: float | None = None,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Network input and labels of ``n`` spectra of one instrument setting.
 
@@ -71,7 +75,7 @@ def simulated(
     """
     batch = simulator.batch(n, rng)
     prepare = preprocessor(settings.preprocess, batch.calibration, batch.counts.shape[1])
-    return prepare(batch.counts), np.asarray(batch.labels, dtype=np.int8)
+    return prepare(batch.counts, most_counts), np.asarray(batch.labels, dtype=np.int8)
 
 
 def rounds(

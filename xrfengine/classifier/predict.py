@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Classifier:
         self.card: dict[str, Any] = checkpoint.card
         self.preprocess = checkpoint.preprocess
         self.device = best_device(device)
+        self.most_counts = checkpoint.most_counts
         self._network = checkpoint.built().to(self.device).requires_grad_(False)
         work = checkpoint.network.work
         self.chunk = int(np.clip(_CHUNK_WORK[self.device.type] / work, 1, 1 << 14))
@@ -127,7 +129,10 @@ class Classifier:
         counts = np.asarray(counts)
         if counts.ndim != 2:
             raise SettingsError(f"expected spectra of shape (n, channel), got {counts.shape}")
-        prepare = preprocessor(self.preprocess, calibration, counts.shape[1])
+        prepare = partial(
+            preprocessor(self.preprocess, calibration, counts.shape[1]),
+            most_counts=self.most_counts,
+        )
         out = np.empty((len(counts), len(self.elements)), dtype=np.float32)
         parts = list(chunks(len(counts), self.chunk))
         for part, features in self._prepared(prepare, counts, parts, cancel):

@@ -46,6 +46,8 @@ class TrainSettings:
         Muon and AdamW with warm-up and cosine, or the thesis's plain Adam at a constant rate.
     false_alarm_rate : float
         Largest share of spectra without an element in which thresholds let it be reported.
+    most_counts : float or None
+        Brighter spectra are scaled down to so many counts when the network is used.
     validation_spectra : int
         Simulated spectra held apart: half for temperature and thresholds, half for the figures.
     steps : int or None
@@ -73,6 +75,7 @@ class TrainSettings:
     clip: float = 1.0
     recipe: str = "cosine"
     false_alarm_rate: float = 0.001
+    most_counts: float | None = 5e5
     validation_spectra: int = 16384
     steps: int | None = None
     elements: tuple[str, ...] | None = None
@@ -108,6 +111,7 @@ class TrainSettings:
             "average": 0.0,
             "clip": math.inf,
             "recipe": "constant",
+            "most_counts": None,
             "validation_spectra": 8192,
         }
         return cls(preset, **{**plain, **changes})
@@ -160,4 +164,6 @@ class TrainSettings:
         values = self.to_dict()
         for free in ("minutes", "steps", "workers", "threads", "device"):
             del values[free]
+        for later in ("false_alarm_rate", "most_counts", "validation_spectra"):
+            del values[later]
         return {**values, "elements": list(self.learned())}

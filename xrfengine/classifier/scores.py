@@ -12,7 +12,7 @@ import numpy as np
 ECE_RANGE = (0.05, 0.95)
 """Probabilities outside are so sure, and so many, that they would hide miscalibration."""
 
-_LOWEST, _HIGHEST = 0.3, 0.97
+_LOWEST, _HIGHEST = 0.3, 0.99
 """Limits of thresholds: beyond them the few validation spectra decide, not the element."""
 
 
@@ -68,9 +68,9 @@ def choose_thresholds(
 
     Returns
     -------
-    ndarray, float32, shape (element,), within 0.3…0.97
+    ndarray, float32, shape (element,), within 0.3…0.99
     """
-    candidates = np.linspace(_LOWEST, _HIGHEST, 68)
+    candidates = np.linspace(_LOWEST, _HIGHEST, 70)
     out = np.full(probabilities.shape[1], 0.5, dtype=np.float32)
     for element in range(probabilities.shape[1]):
         p, y = probabilities[:, element], labels[:, element]

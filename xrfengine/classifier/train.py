@@ -337,7 +337,7 @@ def held_apart(
     simulator = feed.simulator()
     for _ in range(-(-settings.validation_spectra // _PER_INSTRUMENT)):
         cancel.check()
-        yield simulated(feed, simulator, rng, _PER_INSTRUMENT)
+        yield simulated(feed, simulator, rng, _PER_INSTRUMENT, settings.most_counts)
 
 
 def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
@@ -385,6 +385,7 @@ def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
         elements=elements,
         thresholds=thresholds,
         weights=weights,
+        most_counts=settings.most_counts,
         card=card,
     )
 
