@@ -51,6 +51,8 @@ def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
                         "backgroundImage": "none",
                         "color": text,
                         "borderBottom": f"1px solid {divider}",
+                        "height": "48px",
+                        "overflow": "hidden",
                     }
                 },
             },
@@ -79,12 +81,8 @@ def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
 
 
 THEME = {
-    "light": _palette(
-        "#0b6e6e", "#ffffff", "#ffffff", "#f4f6f6", "#dde3e2", "#17211f", "#566360"
-    ),
-    "dark": _palette(
-        "#4fc0b5", "#08211f", "#141a1a", "#0d1111", "#2a3433", "#e6edeb", "#9badaa"
-    ),
+    "light": _palette("#0b6e6e", "#ffffff", "#ffffff", "#f4f6f6", "#dde3e2", "#17211f", "#566360"),
+    "dark": _palette("#4fc0b5", "#08211f", "#141a1a", "#0d1111", "#2a3433", "#e6edeb", "#9badaa"),
 }
 
 
@@ -118,9 +116,7 @@ def create_app(engine: Any) -> pmui.Page:
         for view in (RailView, MapView, SpectrumView, EmbeddingView, ClustersView, StatusView)
     ]
     notice = Notice(items=notices, sizing_mode="stretch_width", styles={"grid-area": "notice"})
-    grid = pn.Column(
-        notice, *views, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0
-    )
+    grid = pn.Column(notice, *views, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
     source = SourceView(session, results)
     page = _page([source], [grid], dark=session.theme == "dark")
 

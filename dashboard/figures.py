@@ -29,7 +29,7 @@ from dashboard.pictures import GREYS, MAP_COLOURS, MASK_COLOURS
 
 hv.extension("bokeh", logo=False)
 
-CLEAR = (0, 0, 0, 0)
+CLEAR = "rgba(0, 0, 0, 0)"
 BLANK = np.zeros((1, 1), np.float32)
 
 
@@ -55,7 +55,9 @@ def element_map() -> hv.Overlay:
     """Grey image of the total counts, the map in colour, clusters, and the selection."""
     layers = [pixel_image(BLANK, name) for name in ("grey", "values", "clusters", "mask")]
     border = hv.Segments(np.zeros((0, 4)), ["column", "row", "column1", "row1"])
-    return hv.Overlay([*layers, border.opts(hooks=[_named("border")])]).opts(invert_yaxis=True, xaxis=None, yaxis=None)
+    return hv.Overlay([*layers, border.opts(hooks=[_named("border")])]).opts(
+        invert_yaxis=True, xaxis=None, yaxis=None
+    )
 
 
 def spectra() -> hv.Overlay:
@@ -63,9 +65,9 @@ def spectra() -> hv.Overlay:
     empty = np.zeros((0, 2))
     whole = hv.Curve(empty, "energy", "rate").opts(hooks=[_named("whole")])
     chosen = hv.Curve(empty, "energy", "rate").opts(hooks=[_named("chosen")])
-    marks = hv.Segments(
-        np.zeros((0, 4)), ["energy", "rate", "energy1", "rate1"]
-    ).opts(hooks=[_named("marks")])
+    marks = hv.Segments(np.zeros((0, 4)), ["energy", "rate", "energy1", "rate1"]).opts(
+        hooks=[_named("marks")]
+    )
     names = hv.Labels(
         (np.zeros(0), np.zeros(0), np.zeros(0, dtype=str)),
         ["energy", "rate"],
@@ -78,8 +80,9 @@ def embedding() -> hv.Overlay:
     """The shaded points, and over them the selected ones."""
     blank = np.zeros((2, 2), np.uint8)
     layers = [
-        hv.RGB((np.arange(2), np.arange(2), blank, blank, blank, blank), ["u", "v"],
-               vdims=list("RGBA")).opts(hooks=[_named(name)])
+        hv.RGB(
+            (np.arange(2), np.arange(2), blank, blank, blank, blank), ["u", "v"], vdims=list("RGBA")
+        ).opts(hooks=[_named(name)])
         for name in ("points", "bright")
     ]
     return hv.Overlay(layers).opts(xaxis=None, yaxis=None)
@@ -145,7 +148,10 @@ def drag_tools() -> dict[str, Tool]:
     box = BoxSelectTool(continuous=False, renderers=[], description="Box")
     for tool in (lasso, box):
         tool.overlay.update(
-            fill_color="#ff9d00", fill_alpha=0.12, line_color="#ff9d00", line_width=1.5,
+            fill_color="#ff9d00",
+            fill_alpha=0.12,
+            line_color="#ff9d00",
+            line_width=1.5,
             line_dash="solid",
         )
     return {

@@ -22,6 +22,7 @@ _OVER = """:host { position: absolute !important; inset: 0 !important; width: 10
   height: 100% !important; z-index: 5; margin: 0 !important; }
 :host > div { position: absolute; inset: 0; pointer-events: none; }"""
 
+
 def title_row(*objects: Any) -> pn.Row:
     """A row of 40 px with a hairline below; the first object takes what room is left."""
     first, *rest = objects

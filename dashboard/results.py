@@ -114,7 +114,12 @@ class Results(param.Parameterized):
     @property
     def _all(self) -> tuple[LatestOnly, ...]:
         return (
-            self._open, self._map, self._found, self._selection, self._embedding, self._clusters,
+            self._open,
+            self._map,
+            self._found,
+            self._selection,
+            self._embedding,
+            self._clusters,
         )
 
     def close(self) -> None:
@@ -201,9 +206,7 @@ class Results(param.Parameterized):
     def _cannot_open(self, error: XRFError) -> None:
         self.map_state = _failed_state(error, "Try again")
         no_scan = State("empty", "No scan is open", "Choose another data set above.")
-        self.param.update(
-            embedding_state=no_scan, cluster_state=no_scan, selection_state=no_scan
-        )
+        self.param.update(embedding_state=no_scan, cluster_state=no_scan, selection_state=no_scan)
 
     # ---- element maps
 
@@ -366,9 +369,7 @@ class Results(param.Parameterized):
         self.embedding = None
         cube = self.opened.cube
         if cube.n_pixels < FEWEST_FOR_EMBEDDING:
-            few = State(
-                "empty", f"{cube.n_pixels} spectra are too few to embed and to cluster"
-            )
+            few = State("empty", f"{cube.n_pixels} spectra are too few to embed and to cluster")
             self._embedding.cancel()
             self.param.update(embedding_state=few, cluster_state=few)
             return

@@ -66,9 +66,7 @@ class RailView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._show_selection(), "selected")
         session.param.watch(lambda *e: self._show_element(), "element")
         session.param.watch(lambda *e: self._show_threshold(), ["threshold", "method"])
-        session.param.watch(
-            lambda e: self._region.param.update(value=_nearest(e.new)), "region_px"
-        )
+        session.param.watch(lambda e: self._region.param.update(value=_nearest(e.new)), "region_px")
 
     def __panel__(self) -> pn.Column:
         return self._layout

@@ -73,9 +73,7 @@ class EmbeddingView(pn.viewable.Viewer):
         fig.grid.visible = False
         fig.min_border = 8
         figures.selection_mailbox(fig).on_change("data", self._take_selection)
-        mailbox = next(
-            cb.args["mailbox"] for cbs in fig.js_event_callbacks.values() for cb in cbs
-        )
+        mailbox = next(cb.args["mailbox"] for cbs in fig.js_event_callbacks.values() for cb in cbs)
         self._mailbox = mailbox
         # One message once the view has come to rest, not one for every step of a zoom.
         self._view = ColumnDataSource(data={"view": [0.0, 1.0, 0.0, 1.0, 300.0, 260.0]})
@@ -161,9 +159,7 @@ class EmbeddingView(pn.viewable.Viewer):
             _shaded, embedding.coordinates[:, :2], limits, size_px, colour_by, values,
             "" if maps is None else maps.kind, INK[self.session.theme],
         )  # fmt: skip
-        self._shade.start(
-            work, then=partial(self._put, "points", limits), failed=self._cannot_draw
-        )
+        self._shade.start(work, then=partial(self._put, "points", limits), failed=self._cannot_draw)
         self._highlight()
 
     def _highlight(self) -> None:
@@ -202,9 +198,7 @@ def _shaded(
 ) -> np.ndarray:  # fmt: skip
     if colour_by == "element" and values is not None:
         values = np.clip(values.ravel() / value_limit(values, kind), 0.0, 1.0)
-    return embedding_image(
-        points, limits, size_px, colour_by=colour_by, values=values, ink=ink
-    )
+    return embedding_image(points, limits, size_px, colour_by=colour_by, values=values, ink=ink)
 
 
 def _nothing() -> dict:

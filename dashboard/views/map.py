@@ -196,9 +196,7 @@ class MapView(pn.viewable.Viewer):
         border.data_source.data = {"column": x0, "row": y0, "column1": x1, "row1": y1}
 
     def _show_state(self) -> None:
-        show_state(
-            self._cover, self.results.map_state, has_content=self.results.opened is not None
-        )
+        show_state(self._cover, self.results.map_state, has_content=self.results.opened is not None)
 
     def _draw_small_maps(self) -> None:
         maps, opened, found = self.results.maps, self.results.opened, self.results.found
@@ -222,8 +220,6 @@ def _small_maps(
     for item in [f for f in found if f.element != "Ar"][:_N_SMALL_MAPS]:
         cancel.check()
         values = maps[item.element]
-        src = thumbnail(
-            values, grey, thresholds[item.element], value_limit(values, maps.kind)
-        )
+        src = thumbnail(values, grey, thresholds[item.element], value_limit(values, maps.kind))
         items.append({"symbol": item.element, "name": element_name(item.element), "src": src})
     return items

@@ -65,9 +65,7 @@ class SpectrumView(pn.viewable.Viewer):
         self._cover = state_cover()
         self._layout = pane(
             title_row(self._title, scale, tools),
-            body(
-                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0), self._cover
-            ),
+            body(pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0), self._cover),
             area="spectrum",
             css_class="xrf-spectrum",
         )

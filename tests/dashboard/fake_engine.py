@@ -84,6 +84,15 @@ class FakeEngine(Engine):
     def device_name(self) -> str:
         return self.device_names
 
+    def embedding(self, cube, features, settings, *, progress=no_progress, cancel=NEVER):
+        """Two line windows as coordinates: quick, and the four quarters lie apart."""
+        from xrfengine.cluster.embedding import Embedding
+
+        cancel.check()
+        counts = cube.counts.reshape(cube.n_pixels, -1)
+        windows = [counts[:, a:b].sum(1, dtype=np.float64) for a, b in ((240, 275), (150, 180))]
+        return Embedding(np.stack(windows, axis=1).astype(np.float32), cube.n_pixels)
+
     def datasets(self) -> tuple[DatasetInfo, ...]:
         ids = (*self.cubes, "broken.h5")
         return tuple(DatasetInfo(i, f"Scan {i}", None) for i in ids)

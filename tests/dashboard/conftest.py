@@ -1,0 +1,43 @@
+"""Fixtures of the dashboard's tests: no browser, no server, a stand-in model."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from dashboard.results import Results
+from dashboard.session import Session
+
+_SPEC = importlib.util.spec_from_file_location(
+    "fake_engine", Path(__file__).with_name("fake_engine.py")
+)
+fake_engine = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(fake_engine)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = fake_engine.FakeEngine(tmp_path)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def visit(engine):
+    """Run ``async def steps(session, results)`` on a session of the fake engine."""
+
+    def run(steps, **choices):
+        async def main():
+            session = Session(**choices)
+            results = Results(engine, session)
+            results.open()
+            await results.settled()
+            await steps(session, results)
+            results.close()
+
+        asyncio.run(main())
+
+    return run

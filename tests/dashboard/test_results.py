@@ -1,0 +1,156 @@
+"""What choices lead to, with no browser: the session is set, the results are looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.session import Selection
+
+
+def test_opening_shows_maps_elements_spectrum_and_clusters(visit):
+    async def steps(session, results):
+        assert results.opened.id == session.dataset == "quarters"
+        assert results.map_state.kind == "ready"
+        assert results.maps.region_px == 1
+        assert {"Pb", "Fe", "Cu", "Hg"} <= {f.element for f in results.found}
+        assert session.element in results.maps.elements
+        assert results.embedding_state.kind == "ready"
+        assert results.cluster_state.kind == "ready"
+        assert results.clusters.clustering.n_clusters >= 3
+        assert results.opened.whole.n_pixels == 24 * 32
+
+    visit(steps)
+
+
+def test_a_lower_threshold_finds_more(visit):
+    async def steps(session, results):
+        session.element = "Fe"
+        before = {f.element: f.share for f in results.found}["Fe"]
+        session.threshold = 0.001
+        await results.settled()
+        after = {f.element: f.share for f in results.found}["Fe"]
+        assert after > before
+        session.threshold = None
+        await results.settled()
+        assert {f.element: f.share for f in results.found}["Fe"] == before
+
+    visit(steps)
+
+
+def test_region_size_recomputes_and_only_the_latest_counts(visit):
+    async def steps(session, results):
+        shown = []
+        results.param.watch(lambda e: shown.append(e.new.region_px), "maps")
+        for k in (2, 5, 10, 2):
+            session.region_px = k
+        await results.settled()
+        assert results.maps.region_px == 2
+        assert results.map_state.kind == "ready"
+        assert shown[-1] == 2
+        assert shown == sorted(shown, reverse=True), "coarse first"
+
+    visit(steps)
+
+
+def test_net_counts_are_maps_too(visit):
+    async def steps(session, results):
+        session.method = "roi"
+        await results.settled()
+        assert results.maps.kind == "roi"
+        assert results.starts["Fe"] >= 1.0
+        assert results.maps["Fe"].max() > 10
+
+    visit(steps)
+
+
+def test_a_lasso_on_the_map_gives_spectrum_and_elements(visit):
+    async def steps(session, results):
+        session.selection = Selection("map", ((1, 1), (9, 1), (9, 7), (1, 7)))
+        await results.settled()
+        selected = results.selected
+        assert selected.mask.sum() == selected.spectrum.n_pixels > 20
+        assert not selected.mask[12:].any()
+        expected = results.opened.cube.counts[selected.mask].sum(0)
+        np.testing.assert_array_equal(selected.spectrum.counts, expected)
+        present = {i.symbol for i in selected.identified if i.present}
+        assert "Pb" in present
+        assert "Fe" not in present
+        session.selection = None
+        assert results.selected is None
+
+    visit(steps)
+
+
+def test_a_lasso_on_the_embedding_lights_up_its_pixels(visit):
+    async def steps(session, results):
+        points = results.embedding.coordinates
+        low, high = points.min(0) - 1, points.max(0) + 1
+        box = ((low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1]))
+        session.selection = Selection("embedding", box)
+        await results.settled()
+        assert results.selected.mask.all()
+        assert "embedding" in results.selected.title
+
+    visit(steps)
+
+
+def test_choosing_a_cluster_selects_its_pixels(visit):
+    async def steps(session, results):
+        session.cluster = 1
+        await results.settled()
+        labels = results.clusters.clustering.labels
+        np.testing.assert_array_equal(results.selected.mask, labels == 1)
+        session.cluster_method = "som"
+        session.som_rows = session.som_columns = 2
+        await results.settled()
+        assert results.clusters.clustering.method == "som"
+        assert results.clusters.clustering.n_clusters <= 4
+
+    visit(steps)
+
+
+def test_an_empty_lasso_is_explained_and_forgotten(visit):
+    async def steps(session, results):
+        session.selection = Selection("map", ((-9, -9), (-8, -9), (-8, -8)))
+        await results.settled()
+        assert results.selection_state.kind == "error"
+        assert "pixel" in results.selection_state.message
+        session.selection = Selection("map", ((0, 0), (9, 0), (9, 9), (0, 9)))
+        await results.settled()
+        assert results.selection_state.kind == "ready"
+
+    visit(steps)
+
+
+def test_a_broken_file_is_told_and_the_next_one_opens(visit):
+    async def steps(session, results):
+        assert results.map_state.kind == "error"
+        assert "broken.h5" in results.map_state.message
+        assert results.map_state.hint
+        assert results.opened is None
+        session.dataset = "quarters"
+        await results.settled()
+        assert results.opened.id == "quarters"
+        assert results.map_state.kind == "ready"
+
+    visit(steps, dataset="broken.h5")
+
+
+def test_one_row_of_pixels(visit):
+    async def steps(session, results):
+        assert results.maps.values.shape[1:] == (1, 40)
+        session.selection = Selection("map", ((-0.5, -0.5), (9.5, -0.5), (9.5, 0.5), (-0.5, 0.5)))
+        await results.settled()
+        assert results.selected.spectrum.n_pixels == 10
+
+    visit(steps, dataset="line")
+
+
+def test_results_of_a_closed_session_do_not_arrive(visit):
+    async def steps(session, results):
+        session.region_px = 5
+        results.close()
+        await results.settled()
+        assert results.maps.region_px == 1
+
+    visit(steps)
