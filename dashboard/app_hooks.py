@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 
@@ -14,9 +15,7 @@ _started = threading.Event()
 
 def _warm_up() -> None:
     try:
-        import datashader.transfer_functions  # noqa: F401 - two seconds the first plot would wait
-
-        import dashboard.app  # noqa: F401
+        importlib.import_module("dashboard.app")
         from dashboard.warm import draw_once
 
         draw_once()

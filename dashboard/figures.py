@@ -23,13 +23,15 @@ from bokeh.models import (
     Tool,
     WheelZoomTool,
 )
-from bokeh.plotting import figure as Figure  # noqa: N812 - the class is called figure
+from bokeh.plotting import figure as Figure
 
 from dashboard.pictures import GREYS, MAP_COLOURS, MASK_COLOURS
 
 hv.extension("bokeh", logo=False)
 
 CLEAR = "rgba(0, 0, 0, 0)"
+MAPPER_NAME = "xrf-map-values"
+"""By this name the threshold slider finds the colour mapper of the map in the browser."""
 BLANK = np.zeros((1, 1), np.float32)
 
 
@@ -104,7 +106,7 @@ def render(element: hv.Overlay, tools: Sequence[Tool]) -> Figure:
     return fig
 
 
-def mappers(fig: Figure, *, value_mapper_name: str) -> dict[str, LinearColorMapper]:
+def mappers(fig: Figure) -> dict[str, LinearColorMapper]:
     """Give the layers of an element map their colour mappers; returned by layer."""
     result = {
         "grey": LinearColorMapper(palette=list(GREYS), low=0, high=1),
@@ -114,7 +116,7 @@ def mappers(fig: Figure, *, value_mapper_name: str) -> dict[str, LinearColorMapp
             high=1,
             low_color=CLEAR,
             nan_color=CLEAR,
-            name=value_mapper_name,
+            name=MAPPER_NAME,
         ),
         "clusters": LinearColorMapper(palette=[CLEAR, "#888888"], low=-0.5, high=1.5),
         "mask": LinearColorMapper(palette=list(MASK_COLOURS), low=-0.5, high=1.5),

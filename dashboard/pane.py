@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import PaneState
-from dashboard.results import State
+from dashboard.shown import State
 
 _COLUMN = """:host { display: flex; flex-direction: column; min-width: 0; min-height: 0;
   background: var(--xrf-surface); position: relative; overflow: hidden; gap: 0; }"""

@@ -7,72 +7,34 @@ starts the work beside the page, and only the newest of each kind arrives.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import param
 
 from dashboard.latest import Deliver, LatestOnly, session_deliver
-from dashboard.pictures import HIGHLIGHT, inside
-from dashboard.session import REGIONS_PX, Selection, Session
+from dashboard.session import REGIONS_PX, Session
+from dashboard.shown import (
+    READY,
+    Opened,
+    Selected,
+    State,
+    failed_state,
+    selection_mask,
+    selection_title,
+)
 from xrfengine.cluster import ClusterSettings
 from xrfengine.cluster.embedding import EmbeddingSettings
 from xrfengine.cluster.som import SomSettings
-from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.cube import ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
-from xrfengine.regions import polygon_mask
 
 EMBEDDING_AT_ONCE_PX = 60_000
 """Scans above this size are embedded when asked: it takes minutes."""
 FEWEST_FOR_EMBEDDING = 12
 """Fewer spectra have no neighbourhoods worth a picture."""
-
-
-@dataclass(frozen=True)
-class State:
-    """Which of its four states a pane is in, and the words for it."""
-
-    kind: Literal["ready", "empty", "loading", "error"] = "ready"
-    message: str = ""
-    hint: str = ""
-    fraction: float = 0.0
-    action: str = ""
-
-
-READY = State()
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """An open data set with what every view needs of it."""
-
-    id: str
-    label: str
-    cube: Cube
-    total_counts: np.ndarray
-    whole: Spectrum
-    engine_facts: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Selected:
-    """The pixels of the current selection, and in a moment their spectrum and elements.
-
-    ``identified`` is None until the spectrum is classified.
-    """
-
-    mask: np.ndarray
-    title: str
-    spectrum: Spectrum
-    identified: tuple | None = None
-    colour: str = HIGHLIGHT
-
-
-def _failed_state(error: XRFError, action: str = "") -> State:
-    return State("error", error.message, error.hint, action=action)
 
 
 class Results(param.Parameterized):
@@ -204,7 +166,7 @@ class Results(param.Parameterized):
             self._follow_selection()
 
     def _cannot_open(self, error: XRFError) -> None:
-        self.map_state = _failed_state(error, "Try again")
+        self.map_state = failed_state(error, "Try again")
         no_scan = State("empty", "No scan is open", "Choose another data set above.")
         self.param.update(embedding_state=no_scan, cluster_state=no_scan, selection_state=no_scan)
 
@@ -260,7 +222,7 @@ class Results(param.Parameterized):
         )
 
     def _cannot_map(self, error: XRFError) -> None:
-        self.map_state = _failed_state(error, "Try again")
+        self.map_state = failed_state(error, "Try again")
         self._after_maps()  # neither needs the maps
 
     def _maps_stopped(self) -> None:
@@ -291,7 +253,7 @@ class Results(param.Parameterized):
                 self.session.element = self.maps.elements[0]
 
     def _cannot_list(self, error: XRFError) -> None:
-        self.map_state = _failed_state(error)
+        self.map_state = failed_state(error)
 
     # ---- the selection
 
@@ -309,7 +271,7 @@ class Results(param.Parameterized):
 
         def average(*, progress: Progress, cancel: CancelToken) -> Selected:
             mask = selection_mask(chosen, cube.shape[:2], clusters, embedding)
-            title = _title(chosen, mask)
+            title = selection_title(chosen, mask)
             return Selected(mask, title, self.engine.region_spectrum(cube, mask, title))
 
         self._selection.start(average, then=self._show_selected, failed=self._cannot_select)
@@ -326,7 +288,7 @@ class Results(param.Parameterized):
         self._selection.start(identify, then=then, failed=self._cannot_select)
 
     def _cannot_select(self, error: XRFError) -> None:
-        self.param.update(selected=None, selection_state=_failed_state(error))
+        self.param.update(selected=None, selection_state=failed_state(error))
 
     # ---- embedding and clusters
 
@@ -413,7 +375,7 @@ class Results(param.Parameterized):
         self._compute_clusters()
 
     def _cannot_embed(self, error: XRFError) -> None:
-        self.embedding_state = _failed_state(error, "Start again")
+        self.embedding_state = failed_state(error, "Start again")
         if self.session.cluster_method != "som":
             self.cluster_state = State("empty", "No clusters without the embedding")
 
@@ -452,7 +414,7 @@ class Results(param.Parameterized):
             work,
             then=self._show_clusters,
             failed=lambda error: self.param.update(
-                cluster_state=_failed_state(error, "Start again")
+                cluster_state=failed_state(error, "Start again")
             ),
             stopped=self._clusters_stopped,
             progressed=lambda fraction, message: self.param.update(
@@ -479,26 +441,6 @@ class Results(param.Parameterized):
                 self._follow_selection()
             else:
                 self.session.selection = None
-
-
-def selection_mask(
-    chosen: Selection, shape_yx: tuple[int, int], clusters: Any, embedding: Any
-) -> np.ndarray:
-    """The pixels of a selection, bool (y, x)."""
-    if chosen.source == "cluster":
-        return clusters.clustering.labels == chosen.cluster
-    vertices = np.asarray(chosen.vertices, dtype=np.float64)
-    if chosen.source == "embedding":
-        return inside(embedding.coordinates[:, :2], vertices).reshape(shape_yx)
-    return polygon_mask(vertices, shape_yx)
-
-
-def _title(chosen: Selection, mask: np.ndarray) -> str:
-    n = int(np.count_nonzero(mask))
-    pixels = f"{n:,} pixel{'s' if n != 1 else ''}"
-    if chosen.source == "cluster":
-        return f"Cluster {chosen.cluster + 1}, {pixels}"
-    return f"{pixels} from the {chosen.source}"
 
 
 def _averaging(k: int, short: bool = False) -> str:

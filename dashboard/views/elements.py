@@ -7,11 +7,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard.components import Elements, SelectionCard, Threshold
+from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
 from dashboard.pictures import MAP_COLOURS, value_limit
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
-from dashboard.views.map import MAPPER_NAME
 
 _RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface);
   min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""

@@ -83,7 +83,8 @@ class EmbeddingView(pn.viewable.Viewer):
             clearTimeout(fig.__settle)
             fig.__settle = setTimeout(() => {
                 const x = fig.x_range, y = fig.y_range
-                view.data = {view: [x.start, x.end, y.start, y.end, fig.inner_width, fig.inner_height]}
+                const size = [fig.inner_width, fig.inner_height]
+                view.data = {view: [x.start, x.end, y.start, y.end, ...size]}
             }, 120)
             """,
         )

@@ -26,7 +26,6 @@ from dashboard.results import Results
 from dashboard.session import Selection, Session
 from xrfengine.jobs import CancelToken, Progress
 
-MAPPER_NAME = "xrf-map-values"
 METHOD_NAMES = {"Probability": "probability", "Net counts": "roi"}
 _N_SMALL_MAPS = 24
 
@@ -90,7 +89,7 @@ class MapView(pn.viewable.Viewer):
             tool.name = f"xrf-map-{name}"
         fig = figures.render(figures.element_map(), list(self._tools.values()))
         fig.name = "xrf-map-figure"
-        self._mappers = figures.mappers(fig, value_mapper_name=MAPPER_NAME)
+        self._mappers = figures.mappers(fig)
         fig.add_tools(figures.map_hover(fig))
         fig.toolbar.active_scroll = self._tools["wheel"]
         fig.toolbar.active_drag = self._tools["Move"]

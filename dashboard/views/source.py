@@ -13,6 +13,9 @@ from dashboard.session import Session
 from xrfengine.assets import asset
 
 NAME = "Elementscope"
+_BRAND = (
+    "display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;color:var(--xrf-ink)"
+)
 _BAR = """:host { align-items: center; flex-wrap: nowrap; gap: 8px; min-width: 0; }
 :host > * { align-self: center !important; }"""
 
@@ -25,11 +28,11 @@ class SourceView(pn.viewable.Viewer):
         self.session, self.results = session, results
         logo = asset("logo.svg").read_text(encoding="utf-8").replace("#0b6e6e", "currentColor")
         brand = pn.pane.HTML(
-            f'<div style="display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;'
-            f'color:var(--xrf-ink)"><span style="color:var(--xrf-accent);display:flex">{logo}</span>'
-            f"{NAME}</div>",
-            margin=(0, 16, 0, 0), sanitize_html=False,
-        )  # fmt: skip
+            f"<div style='{_BRAND}'><span style='color:var(--xrf-accent);display:flex'>{logo}"
+            f"</span>{NAME}</div>",
+            margin=(0, 16, 0, 0),
+            sanitize_html=False,
+        )
         options = {info.label: info.id for info in results.engine.datasets()}
         if session.dataset and session.dataset not in options.values():
             options = {session.dataset: session.dataset, **options}

@@ -26,8 +26,9 @@ from dashboard.pictures import (
     spectrum_heights,
     stagger,
 )
-from dashboard.results import READY, Results, State
+from dashboard.results import Results
 from dashboard.session import Session
+from dashboard.shown import READY, State
 from xrfengine.lines import labelled_lines
 
 INK = {"light": "#24413f", "dark": "#c9d8d5"}
