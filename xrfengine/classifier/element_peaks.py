@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
 from xrfengine.classifier.fit import SpectrumFit
-from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT
+from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT, Shapes
 from xrfengine.classifier.fit_solve import composites
 from xrfengine.detector import render_groups
 from xrfengine.lines import ELEMENTS, Line, LineGroup, line_groups
@@ -19,16 +20,18 @@ _LABELS = ("Kα", "Kβ", "Lα", "Lβ", "Lγ", "Mα")
 _RESOLVED = 0.7  # lines nearer than this many peak widths are one peak
 _LEAST_SHARE = 0.02
 _REPLACEABLE = 6.0  # loss in χ² that another element may cost before it is told apart
+_MERGED = 0.6  # the same, from which a gas detector shows a mixture of the two as one peak
 _LIKE = 0.3  # cosine of the shapes from which one element can stand in for another
 
 
-def peaks_of(fit: SpectrumFit, element: str) -> list[Peak]:
-    """Peaks of an element as this detector shows them: line, template (bin,), expected share."""
-    detector, shapes = fit.setup.detector, fit.shapes
+@functools.lru_cache(maxsize=1024)
+def peaks_of(shapes: Shapes, element: str) -> tuple[Peak, ...]:
+    """Peaks of an element as this detector shows them: the one that vouches for it first."""
+    detector = shapes.setup.detector
     low, high = shapes.centres_kev[0], shapes.centres_kev[-1]
-    parts = fit.part_shares(element)
+    parts = shapes.part_shares(element)
     found: list[list[tuple[float, float, str]]] = []
-    for group in line_groups(element, max(fit.setup.end_kev, 2.0)):
+    for group in line_groups(element, max(shapes.setup.end_kev, 2.0)):
         if group.strength == 0:
             continue
         amount = _by_part(group, parts)
@@ -60,7 +63,7 @@ def peaks_of(fit: SpectrumFit, element: str) -> list[Peak]:
         at = float((energies * weights).sum() / weights.sum())
         line = Line(element, name, "", name[0], at, share)  # type: ignore[arg-type]
         peaks.append((line, shapes.to_bins(fine), share))
-    return sorted(peaks, key=_vouches, reverse=True)
+    return tuple(sorted(peaks, key=_vouches, reverse=True))
 
 
 def _vouches(peak: Peak) -> float:
@@ -92,26 +95,44 @@ def _part_of(iupac: str) -> str:
     return "M"
 
 
+def _others(fit: SpectrumFit, element: str) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the fit that are not the element's, and their covariance with it gone."""
+    solution = fit.solution
+    mine = fit.is_column_of(element)
+    inverse = solution.inverse[np.ix_(~mine, ~mine)]
+    if mine.any():
+        shared = solution.inverse[np.ix_(~mine, mine)]
+        own = solution.inverse[np.ix_(mine, mine)]
+        inverse = inverse - shared @ np.linalg.solve(own, shared.T)
+    return solution.columns[~mine], inverse
+
+
 def free_lines(
     fit: SpectrumFit, element: str, templates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of each template and their error, all else free but the element itself gone."""
+    """Counts of each template and their error, all else free but the element itself gone.
+
+    Parameters
+    ----------
+    templates : ndarray, shape (line, bin)
+
+    Returns
+    -------
+    counts, error : ndarray, shape (line,)
+    """
     solution = fit.solution
-    others = ~fit.is_column_of(element)
-    columns, variance = solution.columns[others], solution.variance
+    columns, inverse = _others(fit, element)
     own = solution.model - fit.model_without(element)
-    weighted = templates / variance
+    weighted = templates / solution.variance
     mixed = weighted @ columns.T
+    gain = mixed @ inverse
     inner = weighted @ templates.T
     inner[np.diag_indices_from(inner)] *= 1.0 + 1e-6
-    hessian = np.block([[solution.hessian[np.ix_(others, others)], mixed.T], [mixed, inner]])
-    right = np.concatenate(
-        [columns @ (own / variance), weighted @ (fit.counts - solution.model + own)]
-    )
-    size = np.sqrt(np.diag(hessian))
-    inverse = np.linalg.inv(hessian / np.outer(size, size)) / np.outer(size, size)
-    n = templates.shape[0]
-    return (inverse @ right)[-n:], np.sqrt(np.diag(inverse)[-n:])
+    left = inner - gain @ mixed.T
+    right = weighted @ (fit.counts - solution.model + own)
+    right -= gain @ (columns @ (own / solution.variance))
+    covariance = np.linalg.inv(left)
+    return covariance @ right, np.sqrt(np.maximum(np.diag(covariance), 1e-12))
 
 
 def peak_counts(fit: SpectrumFit, template: np.ndarray) -> float:
@@ -123,20 +144,18 @@ def peak_counts(fit: SpectrumFit, template: np.ndarray) -> float:
 
 def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
     """Elements that, in place of this one, would fit nearly as well."""
-    solution = fit.solution
-    others = ~fit.is_column_of(element)
-    if others.all():
+    solution, variance = fit.solution, fit.solution.variance
+    if not fit.is_column_of(element).any():
         return ()
-    columns, variance = solution.columns[others], solution.variance
-    hessian = solution.hessian[np.ix_(others, others)]
+    columns, inverse = _others(fit, element)
     own = solution.model - fit.model_without(element)
-    move = np.linalg.solve(hessian, columns @ (own / variance))
+    move = inverse @ (columns @ (own / variance))
     residual = fit.counts - solution.model + own - move @ columns
     candidates = composites(fit.shapes)
     weighted = candidates / variance
     mixed = weighted @ columns.T
     curvature = (weighted * candidates).sum(axis=1)
-    left = curvature - (mixed * np.linalg.solve(hessian, mixed.T).T).sum(axis=1)
+    left = curvature - ((mixed @ inverse) * mixed).sum(axis=1)
     z = np.where(left > 1e-4 * curvature, weighted @ residual, 0.0)
     z = z / np.sqrt(np.where(left > 1e-4 * curvature, left, 1.0))
     z[solution.elements] = 0.0
@@ -145,5 +164,9 @@ def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
     own_row = ELEMENTS.index(element)
     like = (weighted @ candidates[own_row]) / np.maximum(norm * norm[own_row], 1e-300)
     good = (z > 0) & (z**2 > lost - _REPLACEABLE) & (like > _LIKE)
-    order = np.argsort(-z)
+    if fit.setup.detector.kind == "gem":
+        # One broad peak: a mixture of neighbours looks like the one between them.
+        good |= like > _MERGED
+        good[own_row] = False
+    order = np.lexsort((-z, -like)) if fit.setup.detector.kind == "gem" else np.argsort(-z)
     return tuple(ELEMENTS[i] for i in order if good[i])[:6]

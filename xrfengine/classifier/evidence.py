@@ -22,6 +22,7 @@ from xrfengine.classifier.element_peaks import (
 from xrfengine.classifier.fit import SpectrumFit, fit_spectrum
 from xrfengine.classifier.impostors import Impostor, impostors_at
 from xrfengine.cube import Spectrum
+from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, Line
 
 State = Literal["present", "absent", "unclear"]
@@ -210,6 +211,13 @@ def explain(
         fit = fit_spectrum(spectrum, anode=anode)
     near = {e for e, p in probabilities.items() if p >= _MENTION}
     near |= {e for e in fit.elements if fit.z[e] >= 2 * _SEEN}
+    unknown = sorted(set(reported) - set(ELEMENTS))
+    if unknown:
+        raise SettingsError(
+            f"there is no evidence to be had for {', '.join(unknown)}",
+            f"Choose from {', '.join(ELEMENTS)}.",
+        )
+    near &= set(ELEMENTS)
     asked = sorted(set(reported) | near, key=lambda e: (e not in reported, -fit.z[e]))
     return tuple(
         evidence(
@@ -238,7 +246,7 @@ def evidence(
     SettingsError
         If the element is unknown.
     """
-    peaks = peaks_of(fit, element)
+    peaks = peaks_of(fit.shapes, element)
     z = fit.z[element]
     counts, error = fit.net_counts(element)
     if not peaks:
@@ -262,6 +270,7 @@ def evidence(
         )
     )
     main = peaks[0][0]
+    wide = fit.setup.detector.kind == "gem"
     return Evidence(
         element=element,
         reported=reported,
@@ -271,9 +280,9 @@ def evidence(
         error=error,
         lines=lines,
         impostors=impostors_at(fit, element, main.energy_kev, templates[0], without),
-        inseparable=replacements(fit, element) if z >= _TOLD_APART else (),
+        inseparable=replacements(fit, element) if wide or z >= _TOLD_APART else (),
         is_instrument=is_instrument,
-        wide=float(fit.setup.detector.fwhm_kev(5.9)) > 0.45,
+        wide=wide,
     )
 
 

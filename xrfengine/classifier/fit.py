@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
-from xrfengine.classifier.fit_solve import Solution, fit_bins, misfit
+from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.classifier.instrument import PARTS
 from xrfengine.cube import Spectrum
-from xrfengine.detector import FWHM_PER_SIGMA, Detector
+from xrfengine.detector import FWHM_PER_SIGMA, MN_KA_KEV, Detector
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS
 
@@ -28,7 +28,7 @@ def guess_setup(spectrum: Spectrum, anode: str | None = None) -> Setup:
     first, last = (int(seen[0]), int(seen[-1]) + 1) if seen.size else (0, counts.size)
     energy = spectrum.energy_kev
     fwhm = spectrum.calibration.fwhm_mn_kev or guess_fwhm(counts, energy)
-    detector = Detector.gem(fwhm / 5.895) if fwhm > 0.45 else Detector.sdd(fwhm)
+    detector = Detector.gem(fwhm / MN_KA_KEV) if fwhm > 0.45 else Detector.sdd(fwhm)
     end = spectrum.instrument.tube_kv or guess_end(counts, energy)
     last = min(last, int(np.searchsorted(energy, 1.08 * end + 1.0)))
     return Setup(
@@ -53,28 +53,41 @@ def guess_end(counts: np.ndarray, energy_kev: np.ndarray) -> float:
 
 
 def guess_fwhm(counts: np.ndarray, energy_kev: np.ndarray) -> float:
-    """Resolution at Mn Kα from the strongest peaks, keV: the narrowest one that is well seen."""
-    gain = float(np.diff(energy_kev).mean())
-    found = []
-    inside = np.where((energy_kev > 1.2) & (energy_kev < 18.0), counts, 0.0)
-    for _ in range(6):
-        top = int(inside.argmax())
-        if inside[top] < 30:
-            break
-        reach = max(int(0.5 / gain), 4)
-        around = counts[max(top - reach, 0) : top + reach + 1]
-        centre = top - max(top - reach, 0)
-        base = min(np.percentile(around[:centre], 10), np.percentile(around[centre:], 10)) if (
-            0 < centre < around.size - 1) else 0.0  # fmt: skip
-        width = _half_width(around - base, centre)
-        if width:
-            e = energy_kev[top]
-            fano = FWHM_PER_SIGMA**2 * 0.00365 * 0.115
-            found.append(np.sqrt(max((width * gain) ** 2 + fano * (5.895 - e), 0.08**2)))
-        inside[max(top - reach, 0) : top + reach + 1] = 0.0
-    if not found:
+    """Resolution at Mn Kα from the strongest peaks, keV: the narrowest one that is well seen.
+
+    Looked for with a wide window first: in a narrow one the peaks of a gas detector look like
+    background.
+    """
+    wide = _peak_widths(counts, energy_kev, reach_kev=2.2)
+    if wide.size and np.percentile(wide, 30) > 0.4:
+        return float(np.clip(np.percentile(wide, 30), 0.4, 1.3))
+    narrow = _peak_widths(counts, energy_kev, reach_kev=0.5)
+    if not narrow.size:
         return 0.15
-    return float(np.clip(np.percentile(found, 30), 0.11, 1.3))
+    return float(np.clip(np.percentile(narrow, 30), 0.11, 1.3))
+
+
+def _peak_widths(counts: np.ndarray, energy_kev: np.ndarray, reach_kev: float) -> np.ndarray:
+    """Widths of the strongest peaks, brought to Mn Kα, keV."""
+    gain = float(np.diff(energy_kev).mean())
+    reach = max(int(reach_kev / gain), 4)
+    found = []
+    left = np.where((energy_kev > 1.2) & (energy_kev < 18.0), counts, 0.0)
+    for _ in range(6):
+        top = int(left.argmax())
+        if left[top] < 30:
+            break
+        first = max(top - reach, 0)
+        around, centre = counts[first : top + reach + 1], top - first
+        if 0 < centre < around.size - 1:
+            base = min(np.percentile(around[:centre], 10), np.percentile(around[centre:], 10))
+            width = _half_width(around - base, centre) * gain
+            if width:
+                fano = FWHM_PER_SIGMA**2 * 0.00365 * 0.115
+                at_mn = width**2 + fano * (MN_KA_KEV - energy_kev[top])
+                found.append(np.sqrt(max(at_mn, 0.08**2)))
+        left[first : top + reach + 1] = 0.0
+    return np.array(found)
 
 
 def _half_width(peak: np.ndarray, centre: int) -> float:
@@ -214,12 +227,6 @@ class SpectrumFit:
                 found.setdefault(ELEMENTS[self.shapes.element[row]], {})[int(row)] = float(n)
         return found
 
-    def part_shares(self, element: str) -> dict[str, float]:
-        """Expected counts of each line group over those of all, by name."""
-        index = int(_indices((element,))[0])
-        rows = np.flatnonzero(self.shapes.element == index)
-        return {PARTS[self.shapes.part[r]]: float(self.shapes.share[r]) for r in rows}
-
     def is_column_of(self, element: str) -> np.ndarray:
         """Which free columns of the solution are the element's, bool, shape (free,)."""
         index = int(_indices((element,))[0])
@@ -313,19 +320,14 @@ def fit_spectrum(
         setup = refine_setup(spectrum, candidates, anode)
     shapes = shapes_of(setup)
     chosen = _ALL if candidates is None else _indices(candidates)
-    if keep:
-        solution = fit_bins(shapes, spectrum.counts, chosen, model_error=MODEL_ERROR)
-    else:
+    start = None
+    if not keep:
         solution = select(shapes, spectrum.counts, chosen)
-    y = shapes.to_bins(shapes.to_fine(spectrum.counts))
+        chosen, start = solution.elements, solution.model
     solution = fit_bins(
-        shapes,
-        spectrum.counts,
-        solution.elements,
-        model_error=MODEL_ERROR,
-        start=solution.model,
-        inflation=misfit(solution, y),
+        shapes, spectrum.counts, chosen, model_error=MODEL_ERROR, start=start, inflate=True
     )
+    y = shapes.to_bins(shapes.to_fine(spectrum.counts))
     return SpectrumFit(setup, shapes, solution, y)
 
 

@@ -143,6 +143,11 @@ class Shapes:
     scatter_names: tuple[str, ...]
     background: np.ndarray
 
+    def part_shares(self, element: str) -> dict[str, float]:
+        """Expected counts of each line group over those of all of the element, by name."""
+        rows = np.flatnonzero(self.element == ELEMENTS.index(element))
+        return {PARTS[self.part[row]]: float(self.share[row]) for row in rows}
+
     @property
     def block(self) -> int:
         """Channels in a fine bin."""

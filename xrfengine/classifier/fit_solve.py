@@ -14,28 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrfengine.classifier import scatter
+from xrfengine.classifier.fit_priors import corrections, smooth, tie
 from xrfengine.classifier.fit_shapes import (
-    FAMILY_OF_PART,
     SHIFT_KNOTS_KEV,
-    SOFT_KEV,
-    SOFT_WEIGHT,
     Shapes,
 )
 from xrfengine.detector import FWHM_PER_SIGMA
 from xrfengine.lines import ELEMENTS
 
-# How far the ratio of a line group to the element's main one may stray from the expected (1 σ,
-# relative). Within a family self-absorption bends it by 1.1 to 1.3; between families depth, tube
-# voltage and windows count for factors. FIELD: cover layers bend Kβ/Kα by up to 2, L/M by 5.
-_WITHIN_SIGMA = {1: 0.12, 3: 0.45}
-_BETWEEN_SIGMA = 0.9
-
-_SHIFT_SIGMA_KEV, _OFFSET_SIGMA_KEV, _GAIN_SIGMA = 0.003, 0.02, 0.003
-_WIDTH_SIGMA = 0.15
-_TAIL_KEV = (0.15, 0.6)
-_TAIL_SIGMA, _SHELF_SIGMA, _ESCAPE_SIGMA = 0.02, 0.006, 0.4
 _PAIRS_SIGMA, _PAIRS_ERROR = 0.01, 0.1
-_ROUGHNESS = 0.5
 _FLOOR_COUNTS = 0.4
 
 
@@ -70,7 +57,9 @@ class Solution:
     columns : ndarray, shape (free, bin)
         Everything whose amplitude is free at the solution: amounts above 0, and corrections.
     hessian : ndarray, shape (free, free)
-        Of the amplitudes, ties and priors included; its inverse is their covariance.
+        Of the amplitudes, ties and priors included.
+    inverse : ndarray, shape (free, free)
+        Of the hessian: their covariance.
     column_row : ndarray of int, shape (free,)
         Row of the shapes behind each column; −1 for what is no element's.
     chi2 : float
@@ -96,6 +85,7 @@ class Solution:
     pairs: float
     columns: np.ndarray
     hessian: np.ndarray
+    inverse: np.ndarray
     column_row: np.ndarray
     chi2: float
 
@@ -109,18 +99,6 @@ def composites(shapes: Shapes) -> np.ndarray:
     return out
 
 
-@functools.lru_cache(maxsize=12)
-def _main_rows(shapes: Shapes) -> np.ndarray:
-    """Row of the group that vouches for each element, −1 where none is in range."""
-    main = np.full(len(ELEMENTS), -1)
-    best = np.zeros(len(ELEMENTS))
-    weight = shapes.share * np.where(shapes.row_kev < SOFT_KEV, SOFT_WEIGHT, 1.0)
-    for row, (element, share) in enumerate(zip(shapes.element, weight, strict=True)):
-        if share > best[element]:
-            main[element], best[element] = row, share
-    return main
-
-
 def fit_bins(
     shapes: Shapes,
     counts: np.ndarray,
@@ -130,6 +108,7 @@ def fit_bins(
     n_rounds: int = 3,
     start: np.ndarray | None = None,
     inflation: np.ndarray | None = None,
+    inflate: bool = False,
 ) -> Solution:
     """Fit one spectrum with the chosen elements.
 
@@ -146,6 +125,8 @@ def fit_bins(
         Model to take the first weights from.
     inflation : ndarray or None, shape (bin,)
         Factor on the variance, see :func:`misfit`.
+    inflate : bool
+        Take that factor, for the last round, from the fit before it.
     """
     fine = shapes.to_fine(counts)
     y = shapes.to_bins(fine)
@@ -163,6 +144,8 @@ def fit_bins(
     amounts = None
     for turn in range(n_rounds):
         variance = _variance(model, pairs * (amounts[-1] if turn else 0.0), model_error)
+        if inflate and turn == n_rounds - 1:
+            inflation = misfit(y, model, variance)
         if inflation is not None:
             variance = variance * inflation
         prior = np.full(x.shape[0], 1e-12)
@@ -171,10 +154,10 @@ def fit_bins(
         signed = np.zeros((0, y.size))
         sigma = np.zeros(0)
         if turn:
-            _tie(extra, shapes, rows, amounts[: rows.size], variance, x)
-            _smooth(extra, amounts, at_background, shapes.background.shape[0])
+            tie(extra, shapes, rows, amounts[: rows.size], variance, x)
+            smooth(extra, amounts, at_background, shapes.background.shape[0])
             line_fine = _lines(shapes, rows, amounts, n_scatter)
-            signed, sigma = _corrections(shapes, rows, amounts, line_fine, turn)
+            signed, sigma = corrections(shapes, rows, amounts, line_fine, turn)
         amounts, bent, hessian, active = _solve(x, signed, y, variance, extra, sigma)
         model = np.maximum(amounts @ x + bent @ signed, 1e-3)
     return _solution(
@@ -183,7 +166,7 @@ def fit_bins(
     )  # fmt: skip
 
 
-def misfit(solution: Solution, y: np.ndarray, reach: int = 8) -> np.ndarray:
+def misfit(y: np.ndarray, model: np.ndarray, variance: np.ndarray, reach: int = 8) -> np.ndarray:
     """Reduced χ² around each bin, at least 1: how much worse than its noise a model is there.
 
     Where something unknown is left over (diffraction, a lost line, a badly shaped tail), the
@@ -191,7 +174,7 @@ def misfit(solution: Solution, y: np.ndarray, reach: int = 8) -> np.ndarray:
     """
     from scipy.ndimage import uniform_filter1d
 
-    pull2 = np.minimum((y - solution.model) ** 2 / solution.variance, 100.0)
+    pull2 = np.minimum((y - model) ** 2 / variance, 100.0)
     return np.maximum(uniform_filter1d(pull2, 2 * reach + 1, mode="nearest"), 1.0)
 
 
@@ -216,96 +199,13 @@ def _variance(model: np.ndarray, pairs: np.ndarray, model_error: float) -> np.nd
     return model + (model_error * near) ** 2 + (_PAIRS_ERROR * pairs) ** 2 + _FLOOR_COUNTS
 
 
-def _tie(extra, shapes, rows, counts, variance, x) -> None:
-    """Hold each group near its expected ratio to the main group of its element or family."""
-    element, part, share = shapes.element[rows], shapes.part[rows], shapes.share[rows]
-    # What noise alone could be of a group: ties narrower than that would decide by themselves.
-    noise = 1.0 / np.sqrt((x[: rows.size] ** 2 / variance).sum(axis=1) + 1e-12)
-    place = {int(row): i for i, row in enumerate(rows)}
-    main_of = _main_rows(shapes)
-    for i in range(rows.size):
-        mate, spread = None, _BETWEEN_SIGMA
-        follows = i and element[i - 1] == element[i] and part[i - 1] == part[i] - 1
-        if part[i] in _WITHIN_SIGMA and follows:
-            mate, spread = i - 1, _WITHIN_SIGMA[part[i]]
-        if mate is None:
-            main = place.get(int(main_of[element[i]]))
-            if main is None or main == i:
-                continue
-            if FAMILY_OF_PART[part[main]] == FAMILY_OF_PART[part[i]]:
-                mate, spread = main, _WITHIN_SIGMA[max(part[i], part[main])]
-            else:
-                mate = main
-        ratio = share[i] / share[mate]
-        # The mean of both sides, so that neither can open the tie alone.
-        level = max(min(counts[mate], 3.0 * counts[i] / ratio + noise[mate]), 0.5 * noise[mate])
-        if spread < _BETWEEN_SIGMA:
-            level = max(counts[mate], counts[i] / ratio, 0.5 * noise[mate])
-        weight = (spread * ratio * level) ** -2
-        extra[i, i] += weight
-        extra[mate, mate] += weight * ratio**2
-        extra[i, mate] -= weight * ratio
-        extra[mate, i] -= weight * ratio
-
-
-def _smooth(extra, amounts, first, n_hats) -> None:
-    """Second differences of the background small against its level."""
-    level = amounts[first : first + n_hats]
-    around = np.convolve(np.pad(level, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
-    floor = 0.02 * level.max() + 1e-6
-    for i in range(1, n_hats - 1):
-        weight = (_ROUGHNESS * (around[i] + floor)) ** -2
-        at = np.arange(first + i - 1, first + i + 2)
-        bend = np.array([1.0, -2.0, 1.0])
-        extra[np.ix_(at, at)] += weight * np.outer(bend, bend)
-
-
 def _lines(shapes: Shapes, rows: np.ndarray, amounts: np.ndarray, n_scatter: int) -> np.ndarray:
-    n_lines = shapes.element.size
-    fine = amounts[: rows.size] @ shapes.fine[rows]
+    every = np.zeros(shapes.fine.shape[0], dtype=np.float32)
+    every[rows] = amounts[: rows.size]
     if n_scatter:
-        fine = fine + amounts[rows.size : rows.size + n_scatter] @ shapes.fine[n_lines:]
-    return fine
-
-
-@functools.lru_cache(maxsize=12)
-def _shift_hats(shapes: Shapes) -> np.ndarray:
-    centres = 0.5 * (shapes.edges_kev[1:] + shapes.edges_kev[:-1])
-    eye = np.eye(SHIFT_KNOTS_KEV.size)
-    return np.array([np.interp(centres, SHIFT_KNOTS_KEV, one) for one in eye])
-
-
-def _corrections(shapes, rows, amounts, line_fine, turn) -> tuple[np.ndarray, np.ndarray]:
-    """First-order changes of the response, shape (correction, bin), and prior covariance."""
-    from scipy.signal import lfilter
-
-    step = np.gradient(shapes.edges_kev)[:-1]
-    slope = np.gradient(line_fine) / step
-    curve = np.gradient(slope) / step
-    centres = 0.5 * (shapes.edges_kev[1:] + shapes.edges_kev[:-1])
-    parts = [*(-slope * _shift_hats(shapes))]
-    mn = (shapes.setup.detector.fwhm_mn_kev / FWHM_PER_SIGMA) ** 2
-    parts.append(0.5 * curve * mn)
-    parts.append(0.5 * curve * mn * np.clip(centres / 5.9 - 1.0, -1.0, 4.0))
-    for length in _TAIL_KEV:
-        keep = float(np.exp(-step.mean() / length))
-        folded = lfilter([1.0 - keep], [1.0, -keep], line_fine[::-1])[::-1]
-        parts.append(folded - line_fine)
-    positive = np.maximum(centres, step)
-    above = np.cumsum((line_fine / positive)[::-1])[::-1] * step
-    parts.append(np.where(centres > 0, above, 0.0))
-    parts.append(amounts[: rows.size] @ shapes.escape[rows])
-    n = SHIFT_KNOTS_KEV.size
-    one, kev = np.ones(n), SHIFT_KNOTS_KEV
-    cov = np.zeros((len(parts), len(parts)))
-    cov[:n, :n] = (
-        np.eye(n) * _SHIFT_SIGMA_KEV**2
-        + _OFFSET_SIGMA_KEV**2 * np.outer(one, one)
-        + _GAIN_SIGMA**2 * np.outer(kev, kev)
-    )
-    rest = [_WIDTH_SIGMA, 0.5 * _WIDTH_SIGMA, _TAIL_SIGMA, _TAIL_SIGMA, _SHELF_SIGMA, _ESCAPE_SIGMA]
-    cov[np.arange(n, len(parts)), np.arange(n, len(parts))] = np.square(rest)
-    return shapes.to_bins(np.array(parts)), cov
+        every[-n_scatter:] = amounts[rows.size : rows.size + n_scatter]
+    used = np.flatnonzero(every)
+    return (every[used] @ shapes.fine[used]).astype(np.float64)
 
 
 def _solve(x, signed, y, variance, extra, covariance):
@@ -392,6 +292,7 @@ def _solution(
         pairs=float(amounts[-1]),
         columns=both,
         hessian=hessian,
+        inverse=inverse,
         column_row=np.where(free < n_rows, np.append(rows, -1)[np.minimum(free, n_rows)], -1),
         chi2=float(((y - model) ** 2 / variance).sum() / freedom),
     )

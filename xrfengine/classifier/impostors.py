@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from xrfengine.classifier.fit import SpectrumFit
+from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT
 from xrfengine.detector import AR_KA_KEV, SI_KA_KEV
 from xrfengine.lines import Line, labelled_lines
 
@@ -154,6 +155,7 @@ def _witness(fit: SpectrumFit, element: str, away_kev: float, reach: float) -> s
         near = slice(max(at - 1, 0), at + 2)
         mine = fit.solution.model[near].sum() - fit.model_without(element)[near].sum()
         sigma = mine / np.sqrt(fit.solution.variance[near].sum())
+        sigma *= SOFT_WEIGHT if line.energy_kev < SOFT_KEV else 1.0
         if sigma > score:
             best, score = f"{element} {line.name} at {line.energy_kev:.2f} is present", sigma
     return best

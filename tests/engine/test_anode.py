@@ -1,0 +1,104 @@
+"""Tube lines and air told from the sample, on spectra whose scatter is known."""
+
+import numpy as np
+import pytest
+
+from xrfengine.classifier.anode import beam_energy, find_setup, instrument_lines
+from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.cube import Calibration, Instrument, Spectrum
+from xrfengine.detector import Detector
+from xrfengine.errors import SettingsError
+from xrfengine.lines import ELEMENTS
+
+CALIBRATION = Calibration(0.0, 0.02)
+DETECTOR = Detector.sdd(0.145)
+
+
+def scattered(setup, amounts, scatter, *, seed=3, background=20.0):
+    """Poisson spectrum of elements and scatter templates on an even background."""
+    shapes = shapes_of(setup)
+    rates = np.full(shapes.edges_kev.size - 1, background)
+    for element, counts in amounts.items():
+        for row in np.flatnonzero(shapes.element == ELEMENTS.index(element)):
+            rates += counts * shapes.share[row] * shapes.fine[row]
+    for index, name in enumerate(shapes.scatter_names):
+        rates += scatter.get(name, 0) * shapes.fine[shapes.element.size + index]
+    missing = set(scatter) - set(shapes.scatter_names)
+    assert not missing, f"{missing} not among {shapes.scatter_names}"
+    counts = np.random.default_rng(seed).poisson(rates).astype(float)
+    counts.flags.writeable = False
+    kv = setup.end_kev if setup.excitation == "tube" else None
+    return Spectrum(counts, setup.calibration, instrument=Instrument(tube_kv=kv))
+
+
+def tube(anode):
+    return Setup(CALIBRATION, 2000, DETECTOR, anode, 40.0)
+
+
+@pytest.mark.parametrize("anode", ["Rh", "Ag", "Mo"])
+def test_anode_is_known_by_its_pairs(anode):
+    spectrum = scattered(
+        tube(anode),
+        {"Ca": 20_000, "Fe": 50_000, "Pb": 10_000},
+        {"rayleigh K": 4_000, "compton K 125°": 12_000},
+    )
+    found, fit = instrument_lines(spectrum)
+    assert found.anode == anode
+    assert found.source == "inferred"
+    assert found.elements == (anode,)
+    assert f"Anode {anode}" in found.sentence()
+    assert found.compton_z > 5
+    # Its scatter is no longer mistaken for elements nearby.
+    near = {"Nb", "Mo", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn"}
+    assert all(fit.z[e] < 6 for e in near)
+
+
+def test_silver_in_the_sample_is_no_anode():
+    spectrum = scattered(tube(None), {"Ag": 20_000, "Cu": 50_000}, {})
+    found, fit = instrument_lines(spectrum)
+    assert found.anode is None
+    assert found.source == "unknown"
+    assert fit.z["Ag"] > 10
+    assert "No scatter" in found.sentence()
+
+
+def test_given_anode_is_taken():
+    spectrum = scattered(tube(None), {"Fe": 20_000}, {})
+    found, _ = instrument_lines(spectrum, "Rh")
+    assert (found.anode, found.source) == ("Rh", "given")
+    assert "as given" in found.sentence()
+    assert found.to_dict()["elements"][0] == "Rh"
+    stated = Spectrum(spectrum.counts, CALIBRATION, instrument=Instrument(tube_anode="Mo"))
+    assert find_setup(stated)[0].anode == "Mo"
+    with pytest.raises(SettingsError, match="Xy"):
+        instrument_lines(spectrum, "Xy")
+
+
+def test_argon_of_the_air_is_the_instruments():
+    spectrum = scattered(
+        tube("Rh"), {"Ar": 2_000, "Fe": 50_000}, {"rayleigh K": 3_000, "compton K 125°": 9_000}
+    )
+    found, _ = instrument_lines(spectrum)
+    assert found.elements == ("Rh", "Ar")
+    assert "argon" in found.sentence()
+
+
+def test_monochromatic_beam():
+    setup = Setup(CALIBRATION, 1200, DETECTOR, None, 17.4, excitation="mono")
+    spectrum = scattered(
+        setup,
+        {"Ca": 20_000, "Fe": 50_000},
+        {"rayleigh mono": 30_000, "compton mono 105°": 40_000},
+        background=2.0,
+    )
+    assert beam_energy(spectrum) == pytest.approx(17.4, abs=0.05)
+    found, fit = instrument_lines(spectrum)
+    assert found.excitation == "mono"
+    assert found.end_kev == pytest.approx(17.4, abs=0.05)
+    assert found.elements == ()
+    assert "beam of 17.4" in found.sentence()
+    assert fit.z["Mo"] < 6
+
+
+def test_beam_energy_of_nothing():
+    assert beam_energy(Spectrum(np.zeros(400), Calibration(0.0, 0.05))) is None

@@ -1,0 +1,156 @@
+"""The full-spectrum fit, on spectra whose parts are known."""
+
+import numpy as np
+import pytest
+
+from xrfengine.classifier.fit import fit_spectrum, guess_fwhm, guess_setup, refine_setup
+from xrfengine.classifier.fit_shapes import SHIFT_KNOTS_KEV, Setup, shapes_of
+from xrfengine.cube import Calibration, Instrument, Spectrum
+from xrfengine.detector import Detector
+from xrfengine.errors import SettingsError
+from xrfengine.lines import ELEMENTS
+
+CALIBRATION = Calibration(0.0, 0.02)
+N_CHANNELS = 1500
+
+
+def painted(amounts, *, seed=1, background=30.0, setup=None, pairs=0.0, scatter=None):
+    """Poisson spectrum of line groups in the expected ratios, on an even background."""
+    setup = setup or Setup(CALIBRATION, N_CHANNELS, Detector.sdd(0.14), None, 40.0)
+    shapes = shapes_of(setup)
+    rates = np.full(shapes.edges_kev.size - 1, background, dtype=float)
+    for element, counts in amounts.items():
+        for row in np.flatnonzero(shapes.element == ELEMENTS.index(element)):
+            rates += counts * shapes.share[row] * shapes.fine[row]
+    for name, counts in (scatter or {}).items():
+        place = shapes.element.size + shapes.scatter_names.index(name)
+        rates += counts * shapes.fine[place]
+    assert shapes.block == 1  # one fine bin a channel: rates can be drawn directly
+    if pairs:
+        total = rates.sum()
+        sums = np.convolve(rates, rates)[: rates.size] / total
+        rates = rates + pairs * sums
+    counts = np.random.default_rng(seed).poisson(rates).astype(float)
+    counts.flags.writeable = False
+    return Spectrum(counts, setup.calibration, instrument=Instrument(tube_kv=40.0))
+
+
+AMOUNTS = {"Ca": 30_000, "Fe": 80_000, "Cu": 5_000, "Pb": 20_000}
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    return fit_spectrum(painted(AMOUNTS))
+
+
+def test_net_counts_are_what_was_put_in(mixture):
+    for element, true in AMOUNTS.items():
+        counts, error = mixture.net_counts(element)
+        assert abs(counts - true) < 4 * error + 0.02 * true, element
+        assert 0 < error < 0.1 * true
+
+
+def test_the_elements_put_in_and_no_others_stand_out(mixture):
+    assert {e for e, z in mixture.z.items() if z > 6} == set(AMOUNTS)
+    assert set(mixture.elements) >= set(AMOUNTS)
+
+
+def test_model_leaves_noise(mixture):
+    assert 0.5 < mixture.solution.chi2 < 1.5
+    assert abs(mixture.residual.mean()) < 0.3
+    groups = mixture.group_counts("Fe")
+    assert groups["Kα"][0] > 5 * groups["Kβ"][0] > 0
+    assert sum(n for n, _ in groups.values()) == pytest.approx(mixture.net_counts("Fe")[0])
+
+
+def test_significance_is_that_of_pure_counting():
+    # One weak line on a flat background: z is counts over √background under the peak, and no more.
+    spectrum = painted({"Zn": 600}, background=200.0)
+    z = fit_spectrum(spectrum, ("Zn",), keep=True).z["Zn"]
+    sigma = Detector.sdd(0.14).sigma_kev(8.63) / CALIBRATION.gain_kev
+    ideal = 600 * 0.88 / np.sqrt(200.0 * 2 * np.sqrt(np.pi) * sigma)
+    assert 0.5 * ideal < z < 1.4 * ideal
+
+
+def test_absent_elements_scatter_about_zero():
+    values = [
+        fit_spectrum(painted({"Fe": 3_000}, seed=seed), ("Fe",), keep=True).z["Zn"]
+        for seed in range(12)
+    ]
+    assert abs(np.mean(values)) < 1.2
+    assert np.std(values) < 2.5
+
+
+def test_escape_and_sum_peaks_are_no_elements():
+    # 2 × Cu Kα at 16.1 keV and Cu Kα − 1.74 at 6.31 keV, beside Fe Kα at 6.40.
+    fit = fit_spectrum(painted({"Cu": 2_000_000}, background=5.0, pairs=0.01))
+    assert fit.z["Cu"] > 50
+    assert fit.solution.pairs == pytest.approx(0.01, rel=0.3)
+    assert all(fit.z[e] < 6 for e in ELEMENTS if e != "Cu"), sorted(fit.z.items())[:5]
+
+
+def test_arsenic_beside_lead_is_told_by_its_other_lines():
+    with_arsenic = fit_spectrum(painted({"Pb": 40_000, "As": 15_000}), ("Pb", "As"), keep=True)
+    without = fit_spectrum(painted({"Pb": 40_000}), ("Pb", "As"), keep=True)
+    assert with_arsenic.z["As"] > 10
+    assert without.z["As"] < 4
+    assert min(with_arsenic.z["Pb"], without.z["Pb"]) > 20
+
+
+def test_energies_and_width_are_refined():
+    shifted = Calibration(-0.015, 0.02 * 0.998)
+    spectrum = painted(
+        AMOUNTS, setup=Setup(CALIBRATION, N_CHANNELS, Detector.sdd(0.155), None, 40.0)
+    )
+    misread = Spectrum(spectrum.counts, shifted, instrument=spectrum.instrument)
+    setup = refine_setup(misread)
+    assert setup.detector.fwhm_mn_kev == pytest.approx(0.155, abs=0.006)
+    kev = np.array([3.7, 6.4, 8.0, 10.5])
+    stated = shifted.at(CALIBRATION.channel(kev))
+    found = stated + np.interp(stated, SHIFT_KNOTS_KEV, setup.shifts_kev)
+    assert np.abs(found - kev).max() < 0.006
+
+
+def test_many_counts_do_not_make_elements_of_small_errors():
+    # A detector with a tail that the model does not know, and 10⁷ counts.
+    detector = Detector(**{**Detector.sdd(0.14).to_dict(), "tail_fraction": 0.035, "tail_kev": 0.2})
+    setup = Setup(CALIBRATION, N_CHANNELS, detector, None, 40.0)
+    fit = fit_spectrum(painted({"Fe": 10_000_000, "Ca": 1_000_000}, setup=setup))
+    assert min(fit.z["Fe"], fit.z["Ca"]) > 4 * max(
+        z for e, z in fit.z.items() if e not in ("Fe", "Ca")
+    )
+
+
+def test_batched_setup_gives_the_same_and_input_stays():
+    spectrum = painted(AMOUNTS)
+    before = np.array(spectrum.counts)
+    setup = refine_setup(spectrum)
+    first = fit_spectrum(spectrum, setup=setup)
+    second = fit_spectrum(spectrum, setup=setup)
+    np.testing.assert_array_equal(first.z_array, second.z_array)
+    np.testing.assert_array_equal(before, spectrum.counts)
+
+
+def test_resolution_is_guessed_from_peaks():
+    for fwhm in (0.125, 0.18):
+        setup = Setup(CALIBRATION, N_CHANNELS, Detector.sdd(fwhm), None, 40.0)
+        spectrum = painted(AMOUNTS, setup=setup)
+        assert guess_fwhm(spectrum.counts, spectrum.energy_kev) == pytest.approx(fwhm, abs=0.03)
+
+
+def test_empty_and_hopeless_spectra_are_fitted_without_complaint():
+    for counts in (np.zeros(512), np.ones(512), np.eye(512)[100] * 3):
+        fit = fit_spectrum(Spectrum(counts, Calibration(0.0, 0.04)))
+        assert np.isfinite(fit.z_array).all()
+        assert not [e for e, z in fit.z.items() if z > 6]
+
+
+def test_gas_detector_is_recognised():
+    setup = Setup(Calibration(0.0, 0.08), 300, Detector.gem(0.18), None, 40.0)
+    spectrum = painted({"Ca": 20_000, "Cu": 50_000}, setup=setup)
+    assert guess_setup(spectrum).detector.kind == "gem"
+
+
+def test_unknown_elements_are_named():
+    with pytest.raises(SettingsError, match="Xx"):
+        fit_spectrum(painted({"Fe": 100}), ("Fe", "Xx"))
