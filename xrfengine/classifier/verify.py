@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -345,8 +345,3 @@ def verify(
         for symbol, before, after in zip(elements, probabilities, verified, strict=True)
     ]
     return tuple(sorted(verdicts, key=lambda verdict: -verdict.probability))
-
-
-def with_threshold(verifier: Verifier, threshold: float) -> Verifier:
-    """The same regression with another threshold."""
-    return replace(verifier, threshold=threshold)
