@@ -12,8 +12,8 @@ import numpy as np
 ECE_RANGE = (0.05, 0.95)
 """Probabilities outside are so sure, and so many, that they would hide miscalibration."""
 
-_LOWEST, _HIGHEST = 0.3, 0.99
-"""Limits of thresholds: beyond them the few validation spectra decide, not the element."""
+_LOWEST, _HIGHEST = 0.5, 0.99
+"""Limits of thresholds: below, absence is likelier; above, a handful of spectra would decide."""
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -68,9 +68,9 @@ def choose_thresholds(
 
     Returns
     -------
-    ndarray, float32, shape (element,), within 0.3…0.99
+    ndarray, float32, shape (element,), within 0.5…0.99
     """
-    candidates = np.linspace(_LOWEST, _HIGHEST, 70)
+    candidates = np.linspace(_LOWEST, _HIGHEST, 50)
     out = np.full(probabilities.shape[1], 0.5, dtype=np.float32)
     for element in range(probabilities.shape[1]):
         p, y = probabilities[:, element], labels[:, element]
@@ -85,7 +85,7 @@ def choose_thresholds(
         elif present.size:
             out[element] = candidates[np.argmax(np.where(allowed, f1, -1.0))]
         else:
-            out[element] = max(0.5, candidates[np.argmax(allowed)])
+            out[element] = candidates[np.argmax(allowed)]
     return out
 
 
