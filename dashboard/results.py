@@ -246,7 +246,9 @@ class Results(param.Parameterized):
     def _show_found(self, found: tuple) -> None:
         self.found = found
         if not self.session.element or self.session.element not in self.maps.elements:
-            reportable = [f.element for f in found if f.element != "Ar"]
+            # Argon is air, and the tube shines with its anode's lines everywhere.
+            apart = ("Ar", self.opened.cube.instrument.tube_anode)
+            reportable = [f.element for f in found if f.element not in apart]
             if reportable:
                 self.session.element = reportable[0]
             elif not self.session.element:

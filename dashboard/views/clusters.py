@@ -15,8 +15,8 @@ CLUSTER_METHOD_NAMES = {"UMAP + HDBSCAN": "umap-hdbscan", "Self-organising map":
 _CONTROLS = {
     "display": "grid",
     "grid-template-columns": "repeat(2, minmax(0, 1fr))",
-    "gap": "0 24px",
-    "padding": "6px 12px 4px",
+    "gap": "0 16px",
+    "padding": "6px 10px 4px",
     "border-bottom": "1px solid var(--xrf-hairline)",
     "flex": "none",
 }

@@ -67,6 +67,7 @@ class RailView(pn.viewable.Viewer):
         session.param.watch(lambda *e: self._show_element(), "element")
         session.param.watch(lambda *e: self._show_threshold(), ["threshold", "method"])
         session.param.watch(lambda e: self._region.param.update(value=_nearest(e.new)), "region_px")
+        self._show_element()
 
     def __panel__(self) -> pn.Column:
         return self._layout
@@ -80,9 +81,14 @@ class RailView(pn.viewable.Viewer):
             self.session.selection = None
 
     def _show_found(self) -> None:
-        maps = self.results.maps
+        maps, opened = self.results.maps, self.results.opened
+        anode = opened.cube.instrument.tube_anode if opened is not None else None
         found = [
-            {"symbol": f.element, "name": element_name(f.element), "share": f.share}
+            {
+                "symbol": f.element,
+                "name": element_name(f.element) + (", the tube's anode" * (f.element == anode)),
+                "share": f.share,
+            }
             for f in self.results.found
             if f.element != "Ar"
         ]

@@ -207,7 +207,7 @@ class SpectrumView(pn.viewable.Viewer):
         x = np.array([line.energy_kev for line in lines])
         y0, y1 = fig.y_range.start, fig.y_range.end
         span = (fig.x_range.reset_end or 40.0) - (fig.x_range.reset_start or 0.0)
-        levels = stagger(x, 0.07 * span)
+        levels = stagger(x, 0.085 * span)
         top = y1 - (y1 - y0) * (0.035 + 0.055 * levels)
         marks.data = {
             "energy": x, "rate": np.full(x.shape, y0), "energy1": x,

@@ -93,6 +93,10 @@ class FakeEngine(Engine):
         windows = [counts[:, a:b].sum(1, dtype=np.float64) for a, b in ((240, 275), (150, 180))]
         return Embedding(np.stack(windows, axis=1).astype(np.float32), cube.n_pixels)
 
+    def warm_up(self) -> dict:
+        """Nothing to load, and no UMAP to compile."""
+        return {}
+
     def datasets(self) -> tuple[DatasetInfo, ...]:
         ids = (*self.cubes, "broken.h5")
         return tuple(DatasetInfo(i, f"Scan {i}", None) for i in ids)

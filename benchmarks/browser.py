@@ -1,0 +1,207 @@
+"""How long the page takes, as a visitor sees it: Chromium against a server of its own.
+
+    python benchmarks/browser.py [--data FOLDER --dataset ID] [--repeats 7] [--json]
+
+Prints the median of the repeats for: page load to the first painted map; lasso mouse-up to the
+painted spectrum, for a small and a large lasso; threshold drag step and threshold release to the
+painted map; element change to the painted map. "Painted" is the second animation frame after the
+plot's model changed. Without ``--data`` the demo painting is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+PAINTED = """
+(function () {
+  const model = (name) => Bokeh.documents[0].get_model_by_name(name)
+  const layer = (figure, name) => model(figure).renderers.find((r) => r.name == name)
+  const frame = () => new Promise(requestAnimationFrame)
+  const frames = () => frame().then(frame)
+  const changes = (source) => new Promise((done) => {
+    const slot = () => { source.properties.data.change.disconnect(slot); done() }
+    source.properties.data.change.connect(slot)
+  })
+  window.xrf_bench = {
+    // From the next mouse-up to the painted change of a layer, in ms.
+    after_mouse_up: async (figure, name) => {
+      const start = new Promise((done) => window.addEventListener("pointerup",
+        () => done(performance.now()), {once: true, capture: true}))
+      const changed = changes(layer(figure, name).data_source)
+      const t = await start
+      await changed
+      await frames()
+      return performance.now() - t
+    },
+    after_click: async (figure, name) => {
+      const start = new Promise((done) => window.addEventListener("click",
+        () => done(performance.now()), {once: true, capture: true}))
+      const changed = changes(layer(figure, name).data_source)
+      const t = await start
+      await changed
+      await frames()
+      return performance.now() - t
+    },
+    // One step of the threshold to the painted map: the slider's own path, input event and all.
+    threshold_step: async (input, value) => {
+      const t = performance.now()
+      input.value = value
+      input.dispatchEvent(new Event("input", {bubbles: true}))
+      await frames()
+      return performance.now() - t
+    },
+  }
+})()
+"""
+READY = """() => {
+  const figure = window.Bokeh?.documents?.[0]?.get_model_by_name("xrf-map-figure")
+  const values = figure?.renderers.find((r) => r.name == "values")
+  return !!values && values.data_source.data.image[0].some((v) => v > 0)
+    && Bokeh.index.find_one_by_id(figure.id) != null
+}"""
+
+
+def serve(data: str | None) -> tuple[subprocess.Popen, str]:
+    """A server on a free port, once it answers and has warmed up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, **({"XRF_DATA": str(Path(data).resolve())} if data else {})}
+    command = [sys.executable, "-m", "panel", "serve", "dashboard", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://localhost:{port}/dashboard"
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=120).close()
+            return server, url
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the server did not start") from None
+            time.sleep(0.3)
+
+
+def load(browser, url: str) -> tuple[object, float]:
+    """A fresh page, and the milliseconds until its map was painted."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    start = time.perf_counter()
+    page.goto(url)
+    page.wait_for_function(READY, timeout=300_000, polling="raf")
+    page.evaluate("() => new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
+    return page, 1000 * (time.perf_counter() - start)
+
+
+def lasso(page, figure: str, half: float) -> float:
+    """Milliseconds from mouse-up to the painted spectrum, for a square of ±``half``."""
+    area = page.evaluate(
+        "(name) => { const model = Bokeh.documents[0].get_model_by_name(name)"
+        "; const view = Bokeh.index.find_one_by_id(model.id), f = view.frame.bbox"
+        "; const r = view.el.getBoundingClientRect()"
+        "; return [r.x + f.left, r.y + f.top, f.width, f.height] }",
+        figure,
+    )
+    x, y, width, height = area
+    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -0.9)]
+    path = [(x + width * (0.5 + a * half), y + height * (0.5 + b * half)) for a, b in corners]
+    page.evaluate(
+        "() => { window.xrf_time = xrf_bench.after_mouse_up('xrf-spectrum-figure', 'chosen') }"
+    )
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for point in path[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+    taken = page.evaluate("() => window.xrf_time")
+    page.wait_for_timeout(700)  # the elements of the selection arrive after its spectrum
+    return taken
+
+
+def element_change(page, n: int) -> float:
+    chips = page.locator(".xrf-element .xrf-chip")
+    page.evaluate("() => { window.xrf_time = xrf_bench.after_click('xrf-map-figure', 'values') }")
+    chips.nth(n).click()
+    taken = page.evaluate("() => window.xrf_time")
+    page.wait_for_timeout(400)
+    return taken
+
+
+def measure(url: str, repeats: int) -> dict[str, list[float]]:
+    from playwright.sync_api import sync_playwright
+
+    times: dict[str, list[float]] = {}
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        raise SystemExit("no chromium found: install it to measure the page")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        page, first = load(browser, url)
+        times["first page after start to map"] = [first]
+        page.close()
+        for _ in range(repeats):
+            page, taken = load(browser, url)
+            times.setdefault("page load to map", []).append(taken)
+            page.close()
+        page, _ = load(browser, url)
+        page.evaluate(PAINTED)
+        page.wait_for_timeout(3000)
+        page.locator(".xrf-map").get_by_label("Lasso").click()
+        slider = page.locator(".xrf-threshold input[type=range]").element_handle()
+        for i in range(repeats):
+            for name, half in (("small lasso", 0.06), ("large lasso", 0.42)):
+                taken = lasso(page, "xrf-map-figure", half)
+                times.setdefault(f"{name} to spectrum", []).append(taken)
+            step = page.evaluate(
+                "([input, value]) => xrf_bench.threshold_step(input, value)",
+                [slider, 0.2 + 0.05 * i],
+            )
+            times.setdefault("threshold step to map", []).append(step)
+            times.setdefault("element change to map", []).append(element_change(page, i % 2))
+        browser.close()
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder of scans; default: the demo painting")
+    parser.add_argument("--dataset", help="id of the scan in that folder")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--url", help="measure a server that runs already")
+    parser.add_argument("--json", action="store_true")
+    choices = parser.parse_args()
+    server, url = (None, choices.url) if choices.url else serve(choices.data)
+    if choices.dataset:
+        url += f"?dataset={choices.dataset}"
+    try:
+        times = measure(url, choices.repeats)
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait(20)
+    if choices.json:
+        print(json.dumps({name: [round(t, 1) for t in values] for name, values in times.items()}))
+        return
+    for name, values in times.items():
+        print(f"{name:32} {statistics.median(values):8.0f} ms   (n = {len(values)})")
+
+
+if __name__ == "__main__":
+    main()

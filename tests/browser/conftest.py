@@ -1,0 +1,165 @@
+"""A server on a free port, and Chromium; skipped, saying so, where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+_START_S = 120
+
+
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """Where the dashboard is served, over small scans and a stand-in model."""
+    if _chromium() is None:
+        pytest.skip("no chromium on this machine: the page is not looked at")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    environment = {
+        **os.environ,
+        "XRF_CACHE": str(folder / "cache"),
+        "XRF_STAND_IN": str(ROOT / "tests" / "dashboard" / "fake_engine.py"),
+    }
+    log = (folder / "log").open("w+")
+    command = [sys.executable, "-m", "panel", "serve", "dashboard", "--port", str(port),
+               "--setup", str(Path(__file__).with_name("stand_in.py"))]  # fmt: skip
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    url = f"http://localhost:{port}/dashboard"
+    try:
+        deadline = time.monotonic() + _START_S
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=60).close()
+                break
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    pytest.fail(f"the server did not start:\n{log.read()[-3000:]}")
+                time.sleep(0.3)
+        yield url
+        log.seek(0)
+        assert "Traceback" not in log.read().replace("WebSocketClosedError", ""), "see the log"
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    executable = _chromium()
+    if executable is None:
+        pytest.skip("no chromium on this machine: the page is not looked at")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One page, with what its Bokeh models say and what went wrong."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self.sent: list[str] = []
+        self.outside: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on(
+            "console",
+            lambda message: self.problems.append(message.text) if message.type == "error" else None,
+        )
+        page.on("request", self._take_request)
+        page.on("websocket", lambda ws: ws.on("framesent", lambda frame: self.sent.append(frame)))
+
+    def _take_request(self, request) -> None:
+        if not request.url.startswith(("http://localhost", "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def layer(self, figure: str, name: str, expression: str):
+        """Value of a JavaScript expression of ``layer``, a glyph renderer of a named figure."""
+        return self.page.evaluate(
+            "([figure, name]) => { const layer = Bokeh.documents[0].get_model_by_name(figure)"
+            f"?.renderers.find((r) => r.name == name); return layer && ({expression}) }}",
+            [figure, name],
+        )
+
+    def wait_for(self, what, seconds: float = 60):
+        """Wait until ``what()`` is true; its value."""
+        deadline = time.monotonic() + seconds
+        while not (value := what()):
+            assert time.monotonic() < deadline, f"in vain; problems: {self.problems}"
+            self.page.wait_for_timeout(50)
+        return value
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.wait_for(lambda: self.page.evaluate("() => !!window.Bokeh?.documents?.length"))
+        self.page.locator(".xrf-map").wait_for()
+
+    def wait_for_map(self) -> None:
+        self.wait_for(
+            lambda: self.layer(
+                "xrf-map-figure", "values", "layer.data_source.data.image[0].some((v) => v > 0)"
+            )
+        )
+
+    def area(self, figure: str) -> dict[str, float]:
+        """The plotting area of a figure on the screen."""
+        return self.page.evaluate(
+            "(name) => { const model = Bokeh.documents[0].get_model_by_name(name)"
+            "; const view = Bokeh.index.find_one_by_id(model.id)"
+            "; const r = view.el.getBoundingClientRect(), f = view.frame.bbox"
+            "; return {x: r.x + f.left, y: r.y + f.top, w: f.width, h: f.height} }",
+            figure,
+        )
+
+    def drag(self, figure: str, points) -> None:
+        """Drag along points given as shares of the plotting area."""
+        area = self.area(figure)
+        path = [(area["x"] + a * area["w"], area["y"] + b * area["h"]) for a, b in points]
+        self.page.mouse.move(*path[0])
+        self.page.mouse.down()
+        for point in path[1:]:
+            self.page.mouse.move(*point, steps=5)
+        self.page.mouse.up()
+
+    def pixels(self, figure: str) -> bytes:
+        """The picture of a figure as painted."""
+        area = self.area(figure)
+        return self.page.screenshot(
+            clip={"x": area["x"], "y": area["y"], "width": area["w"], "height": area["h"]}
+        )
+
+
+@pytest.fixture
+def visit(browser):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    visit = Visit(page)
+    yield visit
+    page.close()
+    assert visit.outside == []
+    assert visit.problems == []
