@@ -170,6 +170,7 @@ def test_roc_and_average_precision_leave_out_unknown_labels():
     assert roc_by_element(p, y, ("Fe",))["Fe"]["auc"] == 1.0
     assert average_precision(p, y) == 1.0
     assert roc_by_element(p[:1], y[:1], ("Fe",)) == {}
+    assert roc_by_element(p[3:], y[3:], ("Fe",)) == {}
     assert np.isnan(average_precision(p[1:], y[1:]))
 
 
@@ -213,7 +214,7 @@ def test_shared_labels_can_be_read():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the measured data are not here")
 def test_shipped_weights_on_measured_spectra():
     classifier = Classifier.load(device="cpu")
-    few = {"spectra/s001.msa", "spectra/s063.msa", "spectra/s101.msa"}
+    few = {"spectra/s130.msa", "spectra/s172.msa", "spectra/s176.msa", "spectra/s209.msa"}
     known = [row for row in read_labels(SHARED / "labels.csv") if row.file in few]
     assert len(known) == len(few)
     classify = verdicts_of(classifier)
@@ -221,5 +222,6 @@ def test_shipped_weights_on_measured_spectra():
 
     for row in known:
         verdicts = classify(labelled_spectrum(row, SHARED))
-        best = max(row.certain - row.ignored, key=lambda e: verdicts[e].score)
-        assert verdicts[best].present
+        reported = {e for e, verdict in verdicts.items() if verdict.present}
+        assert row.certain - row.ignored <= reported, row.file
+        assert len(reported - row.certain - row.ignored) <= 1, row.file

@@ -121,7 +121,7 @@ def roc_by_element(
     for index, element in enumerate(elements):
         known = labels[:, index] >= 0
         y = labels[known, index]
-        if y.min(initial=1) == y.max(initial=0):
+        if np.unique(y).size < 2:
             continue
         false_alarm_rate, recall, _ = roc_curve(y, probabilities[known, index])
         found[element] = {
