@@ -202,20 +202,22 @@ if (!(w > 4 && h > 4)) return
 const xr = fig.x_range, yr = fig.y_range, [nx, ny] = size.tags, last = fig.__fit
 const near = (a, b) => Math.abs(a - b) < 1e-6 * (1 + Math.abs(a))
 const around = (c, n, unit) => [c - unit * n / 2, c + unit * n / 2]
-// The whole image, centred, one screen unit of air around it.
+// The whole image, centred, with a little air. A line scan would be a hair's breadth high: its
+// pixels are drawn longer across, so that they can be seen and chosen.
 const full = Math.max(nx / w, ny / h) * 1.01
-const [hx0, hx1] = around((nx - 1) / 2, w, full), [hy1, hy0] = around((ny - 1) / 2, h, full)
+const ux = ny > 12 * nx ? Math.min(full, 6 * nx / w) : full
+const uy = nx > 12 * ny ? Math.min(full, 6 * ny / h) : full
+const [hx0, hx1] = around((nx - 1) / 2, w, ux), [hy1, hy0] = around((ny - 1) / 2, h, uy)
 const at_home = !last || last.nx != nx || last.ny != ny || (near(last.hx0, xr.start)
     && near(last.hx1, xr.end) && near(last.hy0, yr.start) && near(last.hy1, yr.end))
 let [x0, x1, y0, y1] = [hx0, hx1, hy0, hy1]
 if (!at_home) {
-    const unit = Math.abs(xr.end - xr.start) / last.w
-    ;[x0, x1] = around((xr.start + xr.end) / 2, w, unit)
-    ;[y1, y0] = around((yr.start + yr.end) / 2, h, unit)
+    [x0, x1] = around((xr.start + xr.end) / 2, w, Math.abs(xr.end - xr.start) / last.w)
+    ;[y1, y0] = around((yr.start + yr.end) / 2, h, Math.abs(yr.end - yr.start) / last.h)
 }
 xr.setv({start: x0, end: x1, reset_start: hx0, reset_end: hx1})
 yr.setv({start: y0, end: y1, reset_start: hy0, reset_end: hy1})
-fig.__fit = {nx, ny, w, hx0, hx1, hy0, hy1}
+fig.__fit = {nx, ny, w, h, hx0, hx1, hy0, hy1}
 """
 
 
