@@ -95,16 +95,30 @@ def _part_of(iupac: str) -> str:
     return "M"
 
 
-def _others(fit: SpectrumFit, element: str) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of the fit that are not the element's, and their covariance with it gone."""
+def _projected(fit: SpectrumFit, element: str, weighted: np.ndarray) -> tuple:
+    """Templates seen past everything but the element: what is left of their curvature.
+
+    Parameters
+    ----------
+    weighted : ndarray, shape (template, bin)
+        Templates over the variance.
+
+    Returns
+    -------
+    gain, mixed : ndarray, shape (template, free)
+        ``gain`` is ``mixed`` times the covariance of the free columns with the element gone,
+        Σ − Σe Σee⁻¹ Σe', and 0 for the columns of the element.
+    """
     solution = fit.solution
-    mine = fit.is_column_of(element)
-    inverse = solution.inverse[np.ix_(~mine, ~mine)]
-    if mine.any():
-        shared = solution.inverse[np.ix_(~mine, mine)]
-        own = solution.inverse[np.ix_(mine, mine)]
-        inverse = inverse - shared @ np.linalg.solve(own, shared.T)
-    return solution.columns[~mine], inverse
+    mine = np.flatnonzero(fit.is_column_of(element))
+    mixed = weighted @ solution.columns.T
+    mixed[:, mine] = 0.0
+    gain = mixed @ solution.inverse
+    if mine.size:
+        own = solution.inverse[mine][:, mine]
+        gain = gain - gain[:, mine] @ np.linalg.solve(own, solution.inverse[mine])
+        gain[:, mine] = 0.0
+    return gain, mixed
 
 
 def free_lines(
@@ -121,16 +135,14 @@ def free_lines(
     counts, error : ndarray, shape (line,)
     """
     solution = fit.solution
-    columns, inverse = _others(fit, element)
     own = solution.model - fit.model_without(element)
     weighted = templates / solution.variance
-    mixed = weighted @ columns.T
-    gain = mixed @ inverse
+    gain, mixed = _projected(fit, element, weighted)
     inner = weighted @ templates.T
     inner[np.diag_indices_from(inner)] *= 1.0 + 1e-6
     left = inner - gain @ mixed.T
     right = weighted @ (fit.counts - solution.model + own)
-    right -= gain @ (columns @ (own / solution.variance))
+    right -= gain @ (solution.columns @ (own / solution.variance))
     covariance = np.linalg.inv(left)
     return covariance @ right, np.sqrt(np.maximum(np.diag(covariance), 1e-12))
 
@@ -147,16 +159,15 @@ def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
     solution, variance = fit.solution, fit.solution.variance
     if not fit.is_column_of(element).any():
         return ()
-    columns, inverse = _others(fit, element)
     own = solution.model - fit.model_without(element)
-    move = inverse @ (columns @ (own / variance))
-    residual = fit.counts - solution.model + own - move @ columns
     candidates = composites(fit.shapes)
     weighted = candidates / variance
-    mixed = weighted @ columns.T
+    gain, mixed = _projected(fit, element, weighted)
     curvature = (weighted * candidates).sum(axis=1)
-    left = curvature - ((mixed @ inverse) * mixed).sum(axis=1)
-    z = np.where(left > 1e-4 * curvature, weighted @ residual, 0.0)
+    left = curvature - (gain * mixed).sum(axis=1)
+    gradient = weighted @ (fit.counts - solution.model + own)
+    gradient -= gain @ (solution.columns @ (own / variance))
+    z = np.where(left > 1e-4 * curvature, gradient, 0.0)
     z = z / np.sqrt(np.where(left > 1e-4 * curvature, left, 1.0))
     z[solution.elements] = 0.0
     lost = fit.z[element] ** 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -181,11 +182,12 @@ class SpectrumFit:
         """Marginal significance of every element, by symbol; 0 for what is not in range."""
         return {e: float(z) for e, z in zip(ELEMENTS, self.z_array, strict=True)}
 
-    @property
+    @cached_property
     def z_array(self) -> np.ndarray:
         """Marginal significance, float64, shape (element of ``ELEMENTS``,)."""
         z = np.nan_to_num(self.solution.outside_z, nan=0.0)
         z[self.solution.elements] = self.solution.z
+        z.flags.writeable = False
         return z
 
     @property
@@ -221,6 +223,10 @@ class SpectrumFit:
 
     def row_counts(self) -> dict[str, dict[int, float]]:
         """Counts of every row of the shapes, by element in the fit."""
+        return self._row_counts
+
+    @cached_property
+    def _row_counts(self) -> dict[str, dict[int, float]]:
         found: dict[str, dict[int, float]] = {}
         for row, n in zip(self.solution.rows, self.solution.counts, strict=True):
             if n > 0:
@@ -236,7 +242,9 @@ class SpectrumFit:
     def model_without(self, element: str) -> np.ndarray:
         """The model less the element's own lines, shape (bin,)."""
         rows = self.row_counts().get(element, {})
-        own = sum((n * self.shapes.binned[row] for row, n in rows.items()), np.zeros(1))
+        if not rows:
+            return self.solution.model
+        own = np.array([*rows.values()]) @ self.shapes.binned[[*rows]]
         return self.solution.model - own
 
     @property
