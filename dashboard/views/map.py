@@ -109,7 +109,7 @@ class MapView(pn.viewable.Viewer):
         # The painting shines through, so that one knows where one is.
         figures.layer(fig, "values").glyph.global_alpha = 0.85
         figures.layer(fig, "clusters").visible = False
-        figures.layer(fig, "clusters").glyph.global_alpha = 0.8
+        figures.layer(fig, "clusters").glyph.global_alpha = 0.92
         figures.layer(fig, "mask").visible = False
         figures.layer(fig, "border").glyph.update(line_color=HIGHLIGHT, line_width=1.5)
         self._figure = fig
