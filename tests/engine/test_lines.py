@@ -128,3 +128,11 @@ def test_no_main_line_outside_the_range():
 def test_import_does_not_load_xraylib():
     code = "import sys, xrfengine.lines; sys.exit('xraylib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_lines_the_tables_give_for_two_subshells_at_once_are_there():
+    lead = {line.name: line for line in lines.line_groups("Pb", 45.0)[1].lines}
+    assert lead["Lβ5"].energy_kev == pytest.approx(13.015, abs=0.003)
+    # Radiative rates of the tables: 0.0179 and 0.6982.
+    share = lead["Lβ5"].weight / lead["Lα1"].weight
+    assert share == pytest.approx(0.0179 / 0.6982, rel=0.01)

@@ -87,15 +87,20 @@ def element_parts(
 def add_light_elements(
     instrument: InstrumentShapes, weights: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Carbon to fluorine, which electron microscopes see in nearly everything."""
+    """Carbon to fluorine, which electron microscopes see in nearly everything.
+
+    Oxygen may be as strong as anything else: in oxides O + Al makes a sum peak at 2.01 keV, the
+    place of P Kα, and O + Si one at 2.26 keV, near S Kα.
+    """
     if instrument.source.kind != "electrons":
         return
-    for symbol, share in (("C", 0.8), ("O", 0.8), ("N", 0.1), ("F", 0.1)):
+    ranges = (("C", 0.8, -2.0, 0.3), ("O", 0.85, -1.2, 0.5), ("N", 0.1, -2.0, 0.3))
+    for symbol, share, low, high in (*ranges, ("F", 0.1, -2.0, 0.3)):
         row = instrument.element_rows[TABLE_ELEMENTS.index(symbol), 0]
         if row < 0:
             continue
         n = weights.shape[0]
-        amount = 10 ** rng.uniform(-2.0, 0.3, size=n)
+        amount = 10 ** rng.uniform(low, high, size=n)
         weights[:, row] = np.where(rng.random(n) < share, amount, 0.0)
 
 
