@@ -106,12 +106,12 @@ class Results(param.Parameterized):
         if event.old:
             # Where counts matter depends on the scan; and a found element may be absent here.
             self.session.thresholds = {}
+            self.session.selection = None
         self.open()
 
     def open(self) -> None:
         """Open the session's data set; the first of the list if it names none."""
         self.close()
-        self.session.selection = None
         self.param.update(
             opened=None, maps=None, found=(), selected=None, embedding=None, clusters=None,
             starts={}, map_seconds=None, selection_state=READY,

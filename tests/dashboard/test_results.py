@@ -109,6 +109,18 @@ def test_choosing_a_cluster_selects_its_pixels(visit):
     visit(steps)
 
 
+def test_a_cluster_from_a_link_is_chosen_once_there_are_clusters(visit):
+    async def steps(session, results):
+        assert session.cluster == 1
+        labels = results.clusters.clustering.labels
+        np.testing.assert_array_equal(results.selected.mask, labels == 1)
+        session.dataset = "line"
+        await results.settled()
+        assert session.selection is None
+
+    visit(steps, selection=Selection("cluster", cluster=1), cluster=1)
+
+
 def test_an_empty_lasso_is_explained_and_forgotten(visit):
     async def steps(session, results):
         session.selection = Selection("map", ((-9, -9), (-8, -9), (-8, -8)))
