@@ -203,7 +203,9 @@ class Engine:
         """Every modelled element of one spectrum, by falling probability."""
         counts = np.asarray(spectrum.counts)[None, :]
         probabilities = self.classifier.probabilities(counts, spectrum.calibration)[0]
-        return findings.identified(self.classifier, probabilities)
+        return findings.identified(
+            self.classifier, probabilities, (spectrum.instrument.tube_anode,)
+        )
 
     # ---- maps
 

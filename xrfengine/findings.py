@@ -5,6 +5,7 @@ Pure functions over arrays; the engine caches around them, the command line prin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,14 +96,19 @@ def noise_thresholds(maps: ElementMaps) -> dict[str, float]:
     return result
 
 
-def identified(classifier: Classifier, probabilities: np.ndarray) -> tuple[Identified, ...]:
+def identified(
+    classifier: Classifier, probabilities: np.ndarray, instrument: Iterable[str | None] = ()
+) -> tuple[Identified, ...]:
     """Verdicts on one spectrum, by falling probability.
 
     Parameters
     ----------
     probabilities : ndarray, shape (element,)
         In the order of ``classifier.elements``.
+    instrument : iterable of str or None
+        Elements of the tube, besides argon: their lines need not be the sample's.
     """
+    not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
     rows = zip(classifier.elements, probabilities, classifier.thresholds, strict=True)
     verdicts = [
         Identified(
@@ -110,7 +116,7 @@ def identified(classifier: Classifier, probabilities: np.ndarray) -> tuple[Ident
             probability=float(probability),
             threshold=float(threshold),
             present=bool(probability >= threshold),
-            is_instrument=symbol in INSTRUMENT_ELEMENTS,
+            is_instrument=symbol in not_the_sample,
         )
         for symbol, probability, threshold in rows
     ]
@@ -126,8 +132,13 @@ def classified_clusters(
         return ClusterResult(clustering, (), nothing, ())
     counts = np.stack([spectrum.counts for spectrum in spectra])
     probabilities = classifier.probabilities(counts, spectra[0].calibration)
+    anode = spectra[0].instrument.tube_anode
     elements = tuple(
-        tuple(i.symbol for i in identified(classifier, row) if i.present and not i.is_instrument)
+        tuple(
+            item.symbol
+            for item in identified(classifier, row, (anode,))
+            if item.present and not item.is_instrument
+        )
         for row in probabilities
     )
     return ClusterResult(clustering, spectra, probabilities, elements)

@@ -19,9 +19,10 @@ from xrfengine.cli.inputs import (
     read_cube,
 )
 from xrfengine.cli.terminal import Terminal
-from xrfengine.cube import Calibration, Cube
+from xrfengine.cube import Calibration, Cube, Spectrum
 from xrfengine.findings import identified
 from xrfengine.jobs import CancelToken, Progress, chunks, part
+from xrfengine.lines import atomic_number
 from xrfengine.maps.pooling import block_grid, block_sums, region_side
 from xrfengine.readers import probe
 
@@ -43,6 +44,11 @@ element gets the highest probability among them and the sum:
   region   the summed spectra of blocks of 10×10 pixels (or --region)
 Where the highest probability was found is printed as well. The more spectra are asked, the
 likelier one of them raises a false alarm: --by finds candidates, the sum confirms.
+
+With --explain, a fit of the sum spectrum tells what speaks for each element that is reported or
+narrowly not: which of its lines are there, which are missing, and what else could be its peak.
+The tube's anode and the argon of the air are then reported apart; --anode names the anode where
+its scatter does not tell.
 """
 
 
@@ -70,6 +76,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="how pixels are clustered (default: som)",
     )
     parser.add_argument("--all", action="store_true", help="list absent elements too")
+    parser.add_argument(
+        "--explain", action="store_true", help="tell what speaks for and against (seconds a file)"
+    )
+    parser.add_argument("--anode", metavar="SYMBOL", help="of the X-ray tube, such as Rh")
     add_calibration(parser)
     add_model(parser)
     add_json(parser)
@@ -78,6 +88,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def identify(args: argparse.Namespace, terminal: Terminal) -> None:
     region_side(args.region)
+    if args.anode is not None:
+        atomic_number(args.anode)
     calibration = calibration_file(args.calibration)
     for path in args.files:  # a wrong name at the end is told before the work on the first
         probe(path, calibration)
@@ -115,8 +127,13 @@ def _identify(
             where[column] = places[winner[column]]
         n_spectra += len(counts)
     by_symbol = dict(zip(classifier.elements, where, strict=True))
+    spectrum = cube.sum_spectrum
+    told = explained(spectrum, classifier, args.anode) if args.explain else {}
+    instrument = told.get("instrument", {}).get(
+        "elements", (args.anode, cube.instrument.tube_anode)
+    )
     elements = []
-    for item in identified(classifier, best):
+    for item in identified(classifier, best, instrument):
         entry: dict[str, Any] = {
             "symbol": item.symbol,
             "probability": item.probability,
@@ -126,15 +143,44 @@ def _identify(
             entry["instrument"] = True
         if args.by != "sum":
             entry["where"] = by_symbol[item.symbol]
+        if item.symbol in told.get("evidence", {}):
+            entry["evidence"] = told["evidence"][item.symbol]
         elements.append(entry)
     return {
         "file": str(path),
         "model": model_words(classifier),
         "shape": list(cube.shape),
-        "counts": cube.sum_spectrum.total,
+        "counts": spectrum.total,
         "by": args.by,
         "spectra": n_spectra,
+        **({"instrument_lines": told["instrument"]} if told else {}),
         "elements": elements,
+    }
+
+
+def explained(spectrum: Spectrum, classifier: Classifier, anode: str | None) -> dict[str, Any]:
+    """The instrument's lines, and the evidence by symbol; plain values.
+
+    Evidence is of the sum spectrum, also where ``--by`` found an element elsewhere.
+    """
+    from xrfengine.classifier.anode import instrument_lines
+    from xrfengine.classifier.evidence import explain
+
+    lines, fit = instrument_lines(spectrum, anode)
+    verdicts = identified(
+        classifier,
+        classifier.probabilities(spectrum.counts[None], spectrum.calibration)[0],
+    )
+    found = explain(
+        spectrum,
+        [item.symbol for item in verdicts if item.present],
+        {item.symbol: item.probability for item in verdicts},
+        instrument=lines.elements,
+        fit=fit,
+    )
+    return {
+        "instrument": {**lines.to_dict(), "sentence": lines.sentence()},
+        "evidence": {item.element: item.to_dict() for item in found},
     }
 
 
@@ -205,6 +251,11 @@ def _print(result: dict[str, Any], every: bool, terminal: Terminal) -> None:
     if not any(element["present"] for element in result["elements"]):
         terminal.print("  no element reaches its threshold")
     terminal.print_table(rows, indent="  ")
+    if "instrument_lines" in result:
+        terminal.print(f"\n  {result['instrument_lines']['sentence']}")
+    for element in result["elements"]:
+        if "evidence" in element:
+            terminal.print(f"  {element['evidence']['sentence']}")
 
 
 def _verdict(element: dict[str, Any]) -> str:

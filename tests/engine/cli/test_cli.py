@@ -107,6 +107,30 @@ def test_identify_by_max_and_cluster(facts, scan, model):
             assert each["probability"] >= lowest[each["symbol"]] - 1e-6
 
 
+def test_identify_explains_from_a_fit(facts, run, scan, model):
+    (result,) = facts("identify", scan, "--explain", "--model", model)
+    lines = result["instrument_lines"]
+    assert (lines["anode"], lines["source"]) == ("Rh", "given")
+    evidence = {each["symbol"]: each.get("evidence") for each in result["elements"]}
+    assert evidence["Fe"]["z"] > 20
+    main = evidence["Fe"]["lines"][0]
+    assert (main["name"], main["state"]) == ("Kα", "present")
+    drawn = 14 * 11 * 8 * 0.06 * np.sqrt(2 * np.pi) / 0.02  # pixels × area of the line
+    assert main["observed"] == pytest.approx(drawn, rel=0.1)
+    code, out, err = run("identify", scan, "--explain", "--model", model)
+    assert (code, err) == (0, "")
+    assert evidence["Fe"]["sentence"] in out
+    assert lines["sentence"] in out
+
+
+def test_a_given_anode_is_the_instruments(facts, scan, model):
+    for anode, expected in (("Fe", {"Ar", "Fe"}), (None, {"Ar"})):
+        given = ("--anode", anode) if anode else ()
+        (result,) = facts("identify", scan, *given, "--model", model)
+        marked = {each["symbol"] for each in result["elements"] if each.get("instrument")}
+        assert marked == expected
+
+
 def test_identify_of_a_single_spectrum(facts, tmp_path, model):
     np.savez(tmp_path / "s.npz", counts=np.ones(N), offset_kev=0.0, gain_kev=0.02)
     for by in ("sum", "max", "region", "cluster"):

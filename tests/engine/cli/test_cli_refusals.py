@@ -202,3 +202,9 @@ def test_interrupting_leaves_nothing_half_written(tmp_path):
     assert process.returncode == 130
     assert err == "xrfengine: interrupted\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_anode_that_is_no_element(refused, scan, model):
+    assert "'Xx' is no chemical element" in refused(
+        "identify", scan, "--anode", "Xx", "--model", model
+    )
