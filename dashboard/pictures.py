@@ -254,7 +254,8 @@ def energy_limits(energy_kev: np.ndarray, mean_counts: np.ndarray) -> tuple[floa
     running = np.cumsum(mean_counts[sound])
     last = sound[int(np.searchsorted(running, 0.9995 * running[-1]))] if running[-1] > 0 else -1
     high = min(float(energy_kev[last]) * 1.06, float(energy_kev[-1]))
-    return 0.0, max(high, float(energy_kev[sound[0]]) + 1.0)
+    high = max(high, float(energy_kev[sound[0]]) + 1.0)
+    return -0.02 * high, high  # room for the names of the softest lines
 
 
 def stagger(positions: np.ndarray, width: float, n_levels: int = 4) -> np.ndarray:
