@@ -59,7 +59,8 @@ def address(tmp_path_factory):
                 time.sleep(0.3)
         yield url
         log.seek(0)
-        assert "Traceback" not in log.read().replace("WebSocketClosedError", ""), "see the log"
+        # Pages that close mid-message leave tracebacks of Bokeh's own; ours name our files.
+        assert f'File "{ROOT / "dashboard"}' not in (text := log.read()), text[-5000:]
     finally:
         server.terminate()
         server.wait(20)
