@@ -21,6 +21,8 @@ from dashboard.shown import (
     Selected,
     State,
     failed_state,
+    most_telling,
+    sample_first,
     selection_mask,
     selection_title,
 )
@@ -237,22 +239,18 @@ class Results(param.Parameterized):
         if self.maps is None:
             return
         maps, thresholds = self.maps, self.session.thresholds_of(self.session.method)
+        instrument = self.opened.instrument_elements
 
-        def work(*, progress: Progress, cancel: CancelToken) -> tuple:
-            return self.engine.found(maps, thresholds)
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple[tuple, str]:
+            found = sample_first(self.engine.found(maps, thresholds), instrument)
+            return found, most_telling(maps, found, instrument)
 
         self._found.start(work, then=self._show_found, failed=self._cannot_list)
 
-    def _show_found(self, found: tuple) -> None:
-        self.found = found
-        if not self.session.element or self.session.element not in self.maps.elements:
-            # Argon is air, and the tube shines with its anode's lines everywhere.
-            apart = ("Ar", self.opened.cube.instrument.tube_anode)
-            reportable = [f.element for f in found if f.element not in apart]
-            if reportable:
-                self.session.element = reportable[0]
-            elif not self.session.element:
-                self.session.element = self.maps.elements[0]
+    def _show_found(self, result: tuple[tuple, str]) -> None:
+        self.found, telling = result
+        if self.session.element not in self.maps.elements:
+            self.session.element = telling
 
     def _cannot_list(self, error: XRFError) -> None:
         self.map_state = failed_state(error)

@@ -9,8 +9,10 @@ import numpy as np
 
 from dashboard.pictures import HIGHLIGHT, inside
 from dashboard.session import Selection
-from xrfengine.cube import Cube, Spectrum
+from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
+from xrfengine.findings import Found
+from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.regions import polygon_mask
 
 
@@ -39,6 +41,12 @@ class Opened:
     whole: Spectrum
     engine_facts: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def instrument_elements(self) -> tuple[str, ...]:
+        """Elements whose lines are the instrument's: argon of the air, the tube's anode."""
+        anode = self.cube.instrument.tube_anode
+        return INSTRUMENT_ELEMENTS if anode is None else (*INSTRUMENT_ELEMENTS, anode)
+
 
 @dataclass(frozen=True, eq=False)
 class Selected:
@@ -52,6 +60,18 @@ class Selected:
     spectrum: Spectrum
     identified: tuple | None = None
     colour: str = HIGHLIGHT
+
+
+def sample_first(found: tuple[Found, ...], instrument: tuple[str, ...]) -> tuple[Found, ...]:
+    """The same elements in the same order, those of the instrument last."""
+    return tuple(sorted(found, key=lambda item: item.element in instrument))
+
+
+def most_telling(maps: ElementMaps, found: tuple[Found, ...], instrument: tuple[str, ...]) -> str:
+    """The element to show first: whose map varies most, for an even one shows no picture."""
+    candidates = [item.element for item in found if item.element not in instrument]
+    spread = {e: maps[e].std() / max(maps[e].max(), 1e-6) for e in candidates}
+    return max(candidates, key=spread.__getitem__, default=maps.elements[0])
 
 
 def failed_state(error: XRFError, action: str = "") -> State:

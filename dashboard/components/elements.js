@@ -4,11 +4,12 @@ function render({model, view, el}) {
   const chip = (item) => h("button", {
     class: "xrf-chip", "data-key": item.symbol, "aria-pressed": String(item.symbol == model.value),
     title: item.share == null ? `${item.name}: below its threshold everywhere`
+      : item.instrument ? `${item.name}: of the X-ray tube or the air, whether or not the sample holds it`
       : `${item.name}: ${percent(item.share)} of the area above its threshold`,
     onclick: () => { model.value = item.symbol }},
     h("b", {}, item.symbol),
     h("span", {class: "xrf-bar", style: `--share:${Math.max(item.share ?? 0, 0) * 100}%`}),
-    h("small", {}, item.share == null ? "–" : percent(item.share)))
+    h("small", {}, item.share == null ? "–" : item.instrument ? "device" : percent(item.share)))
   const update = show(model, view, el, ["found", "all", "value", "note"], () => {
     const known = new Set(model.found.map((item) => item.symbol))
     const rest = model.all.filter((item) => !known.has(item.symbol) && item.name != null)

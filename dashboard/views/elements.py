@@ -82,21 +82,22 @@ class RailView(pn.viewable.Viewer):
 
     def _show_found(self) -> None:
         maps, opened = self.results.maps, self.results.opened
-        anode = opened.cube.instrument.tube_anode if opened is not None else None
+        instrument = () if opened is None else opened.instrument_elements
         found = [
             {
                 "symbol": f.element,
-                "name": element_name(f.element) + (", the tube's anode" * (f.element == anode)),
+                "name": element_name(f.element),
                 "share": f.share,
+                "instrument": f.element in instrument,
             }
             for f in self.results.found
-            if f.element != "Ar"
         ]
+        n_found = sum(not item["instrument"] for item in found)
         symbols = () if maps is None else maps.elements
         self._elements.param.update(
             found=found,
             all=[{"symbol": s, "name": element_name(s)} for s in symbols],
-            note=f"{len(found)} found, by share of area" if maps is not None else "",
+            note=f"{n_found} found, by share of area" if maps is not None else "",
         )
 
     def _show_element(self) -> None:

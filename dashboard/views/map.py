@@ -216,7 +216,7 @@ def _small_maps(
     low, high = grey_limits(total_counts)
     grey = np.clip((total_counts - low) / (high - low), 0, 1)
     items = []
-    for item in [f for f in found if f.element != "Ar"][:_N_SMALL_MAPS]:
+    for item in found[:_N_SMALL_MAPS]:
         cancel.check()
         values = maps[item.element]
         src = thumbnail(values, grey, thresholds[item.element], value_limit(values, maps.kind))
