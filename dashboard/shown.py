@@ -67,11 +67,21 @@ def sample_first(found: tuple[Found, ...], instrument: tuple[str, ...]) -> tuple
     return tuple(sorted(found, key=lambda item: item.element in instrument))
 
 
+_SURE = 0.95
+"""Mean probability above the threshold from which an element is no borderline case."""
+
+
 def most_telling(maps: ElementMaps, found: tuple[Found, ...], instrument: tuple[str, ...]) -> str:
-    """The element to show first: whose map varies most, for an even one shows no picture."""
-    candidates = [item.element for item in found if item.element not in instrument]
-    spread = {e: maps[e].std() / max(maps[e].max(), 1e-6) for e in candidates}
-    return max(candidates, key=spread.__getitem__, default=maps.elements[0])
+    """The element to show first: a sure one, on about half of the area.
+
+    One that is everywhere shows no picture, and one that is hardly anywhere an empty one.
+    """
+    candidates = [item for item in found if item.element not in instrument]
+    if maps.kind == "probability":
+        candidates = [item for item in candidates if item.strength >= _SURE] or candidates
+    if not candidates:
+        return maps.elements[0]
+    return max(candidates, key=lambda item: item.share * (1.0 - item.share)).element
 
 
 def failed_state(error: XRFError, action: str = "") -> State:

@@ -6,7 +6,8 @@ function render({model, view, el}) {
       title: item.label < 0 ? "Pixels that belong to no cluster" : `Select the ${thousands(item.size)} pixels of cluster ${item.label + 1}`,
       onclick: () => { model.value = item.label === model.value ? null : item.label }},
       h("i", {style: `background:${item.colour}`}), h("b", {}, item.label < 0 ? "–" : String(item.label + 1)),
-      h("span", {class: "xrf-num"}, percent(item.share)), h("span", {class: "xrf-num xrf-small"}, `${thousands(item.size)} px`),
-      h("span", {class: "xrf-els"}, item.label < 0 ? "unassigned" : item.elements.join(" ") || "no element found")))))
+      h("span", {class: "xrf-num"}, percent(item.share)),
+      h("span", {class: "xrf-els"}, h("small", {}, `${thousands(item.size)} px`),
+        item.label < 0 ? "unassigned" : item.elements.join(" ") || "no element found")))))
 }
 export default {render}

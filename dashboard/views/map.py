@@ -42,7 +42,7 @@ class MapView(pn.viewable.Viewer):
         self._title = Title(text="Map")
         tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
         method = pmui.Select(
-            options=METHOD_NAMES, value=session.method, size="small", width=116, height=32,
+            options=METHOD_NAMES, value=session.method, size="small", width=128, height=32,
             label="", margin=0, description="Probability that the element is visible, or net "
             "counts in a window around its main line",
         )  # fmt: skip

@@ -19,7 +19,7 @@ MAPS = ElementMaps(
     "probability",
 )
 FOUND = (Found("Rh", 1.0, 1.0), Found("Pb", 1.0, 0.99), Found("Ar", 0.5, 1.0))
-FOUND = (*FOUND, Found("Hg", 0.5, 0.98))
+FOUND = (*FOUND, Found("Hg", 0.4, 0.98))
 
 
 def test_lines_of_tube_and_air_come_last():
@@ -35,4 +35,7 @@ def test_lines_of_tube_and_air_come_last():
 def test_the_first_element_shown_has_a_picture_to_show():
     assert most_telling(MAPS, FOUND, ("Ar", "Rh")) == "Hg"
     assert most_telling(MAPS, FOUND[:2], ("Ar", "Rh")) == "Pb"
+    borderline = (*FOUND, Found("Sb", 0.49, 0.8))
+    assert most_telling(MAPS, borderline, ("Ar", "Rh")) == "Hg"
+    assert most_telling(MAPS, borderline[-1:], ("Ar", "Rh")) == "Sb"
     assert most_telling(MAPS, (), ("Ar", "Rh")) == "Pb"

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from xrfengine.jobs import NEVER, CancelToken
 from xrfengine.preprocess import PreprocessSettings, preprocessor
@@ -99,23 +100,25 @@ def _produce(settings: FeedSettings, stream: tuple[int, ...], steps: Any, stop: 
     """Body of a producing process: fills ``steps`` until told to stop or left alone."""
     torch.set_num_threads(1)
     parent = os.getppid()
-    try:
-        for step in rounds(settings, settings.simulator(), np.random.default_rng(stream)):
-            while not stop.is_set():
-                if os.getppid() != parent:
-                    os._exit(1)  # the training was killed: nobody will ever read the queue
-                try:
-                    steps.put(step, timeout=0.5)
+    # Threads of the small matrix products would take the cores from the training itself.
+    with threadpool_limits(1):
+        try:
+            for step in rounds(settings, settings.simulator(), np.random.default_rng(stream)):
+                while not stop.is_set():
+                    if os.getppid() != parent:
+                        os._exit(1)  # the training was killed: nobody will ever read the queue
+                    try:
+                        steps.put(step, timeout=0.5)
+                        break
+                    except queue.Full:
+                        continue
+                if stop.is_set():
                     break
-                except queue.Full:
-                    continue
+        except BaseException:
+            steps.put(traceback.format_exc())
+        finally:
             if stop.is_set():
-                break
-    except BaseException:
-        steps.put(traceback.format_exc())
-    finally:
-        if stop.is_set():
-            steps.cancel_join_thread()
+                steps.cancel_join_thread()
 
 
 class Feed:
