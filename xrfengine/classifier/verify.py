@@ -108,7 +108,7 @@ class Verifier:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Verifier:
-        """Read a calibration; None takes the shipped one.
+        """Read a calibration; None takes that beside the shipped weights, if it was made.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class Verifier:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"the calibration of the verification at {path} cannot be read",
-                "Install the package again, or calibrate it anew.",
+                "Make one for these weights: python -m xrfengine.classifier.calibrate_verifier.",
             ) from error
 
     def save(self, path: Path) -> Path:
