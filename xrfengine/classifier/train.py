@@ -194,7 +194,8 @@ def _optimisers(network: nn.Module, settings: TrainSettings) -> list[torch.optim
     """Muon for the matrices of the encoder blocks, AdamW for all else.
 
     Muon (Jordan et al. 2024) orthogonalises each update; on 33,000 spectra it reached a
-    loss of 0.047 where AdamW alone reached 0.054, for a tenth more time a step. The thesis's recipe is plain Adam.
+    loss of 0.047 where AdamW alone reached 0.054, for a tenth more time a step. The thesis's
+    recipe is plain Adam.
     """
     rate, cosine = settings.learning_rate, settings.recipe == "cosine"
     matrices = [
