@@ -32,7 +32,7 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Where the dashboard is served, over small scans and a stand-in model."""
     _chromium()
@@ -71,8 +71,10 @@ def address(tmp_path_factory):
         log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    # Closed with the module: Playwright's loop, while it is open, is the thread's running one,
+    # and no other test could run one of its own.
     executable = _chromium()
     from playwright.sync_api import sync_playwright
 
