@@ -212,16 +212,9 @@ def test_shared_labels_can_be_read():
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the measured data are not here")
-def test_shipped_weights_on_measured_spectra():
+def test_shipped_weights_reach_the_trial_network_on_measured_spectra():
     classifier = Classifier.load(device="cpu")
-    few = {"spectra/s130.msa", "spectra/s172.msa", "spectra/s176.msa", "spectra/s209.msa"}
-    known = [row for row in read_labels(SHARED / "labels.csv") if row.file in few]
-    assert len(known) == len(few)
-    classify = verdicts_of(classifier)
-    from xrfengine.classifier.evaluate import labelled_spectrum
-
-    for row in known:
-        verdicts = classify(labelled_spectrum(row, SHARED))
-        reported = {e for e, verdict in verdicts.items() if verdict.present}
-        assert row.certain - row.ignored <= reported, row.file
-        assert len(reported - row.certain - row.ignored) <= 1, row.file
+    scores = score_labels(SHARED / "labels.csv", verdicts_of(classifier), "xray")
+    # What a small network trained for half an hour reached before this project began.
+    assert scores["f1"] > 0.946
+    assert scores["average_precision"] > 0.986
