@@ -19,7 +19,7 @@ from xrfengine.classifier.excitation import (
     mono_source,
     tube_source,
 )
-from xrfengine.classifier.instrument import PARTS, _line_table
+from xrfengine.classifier.instrument import PARTS, line_table
 from xrfengine.classifier.visibility import coarse_bins
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector, render_rows, transmission
@@ -227,7 +227,7 @@ def shapes_of(setup: Setup) -> Shapes:
 
 
 def _line_shapes(source, detector, edges, seen):
-    element, shell, part, energy, rate = _line_table()
+    element, shell, part, energy, rate = line_table()
     intensity = source.shell_strengths()[element, shell] * rate * seen(energy)
     if source.kind != "electrons":
         intensity = intensity / (1.0 + (_ABSORBED_KEV / energy) ** 2.8)

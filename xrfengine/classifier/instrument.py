@@ -33,7 +33,7 @@ _WEAKEST_RATE = 1e-3
 
 
 @functools.cache
-def _line_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def line_table() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every line: element index, shell index, part index, energy in keV, radiative rate."""
     found = []
     for element, symbol in enumerate(TABLE_ELEMENTS):
@@ -208,7 +208,7 @@ def _with_radiative_auger(row, part, element, kev, counts, rng):
 
 
 def _element_shapes(source, detector, edges, seen, settings, rng):
-    element, shell, part, energy, rate = _line_table()
+    element, shell, part, energy, rate = line_table()
     per_shell = source.shell_strengths()
     intensity = per_shell[element, shell] * rate * seen(energy)
     inside = (energy > edges[0]) & (energy < edges[-1] + 0.2) & (intensity > 0)
