@@ -11,8 +11,10 @@ import pytest
 from xrfengine.classifier.evaluate import (
     Verdict,
     evaluate_simulated,
+    labelled_pairs,
     read_labels,
     score_labels,
+    score_verdicts,
     verdicts_of,
 )
 from xrfengine.classifier.predict import Classifier, save_untrained
@@ -70,6 +72,23 @@ def test_score_of_a_method_counted_by_hand(table):
     assert second["missed"] == {"Cu": None}
     # Pairs by falling score: Fe+ Fe− Ti− Rh− Zn− Zn− Ca+ Ca− …, Cu last.
     assert 0 < result["average_precision"] < 1
+
+
+def test_verdicts_given_at_once_score_like_a_method(table):
+    said = always(Fe=0.9, Ca=0.2, Zn=0.6)(None)
+    rows = read_labels(table)
+    assert score_verdicts(rows, [said] * 3) == score_labels(table, always(Fe=0.9, Ca=0.2, Zn=0.6))
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        score_verdicts(rows, [said])
+
+
+def test_pairs_leave_out_what_the_labels_ignore(table):
+    rows = read_labels(table)[:2]
+    scores, truths, place = labelled_pairs(rows, [always(Fe=0.9, Ti=0.8, Ar=1.0, Zn=0.6)(None)] * 2)
+    # a: Ca (unknown to the method), Fe, Zn; b: Cu (unknown), Fe, Ti, Zn.
+    assert scores.tolist() == [-np.inf, 0.9, 0.6, -np.inf, 0.9, 0.8, 0.6]
+    assert truths.tolist() == [True, True, False, True, False, False, False]
+    assert place.tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
 def test_a_perfect_method_scores_one(table):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -207,16 +207,33 @@ def score_labels(
             f"{labels_csv} has no rows of the domain {domain} and the use {use}",
             "Domains are xray and sem.",
         )
-    per_file, scores, truths = [], [], []
+    verdicts = []
     for index, row in enumerate(rows):
         cancel.check()
-        verdicts = method(labelled_spectrum(row, Path(labels_csv).parent))
-        reported = {element for element, v in verdicts.items() if v.present} - row.ignored
-        counted = (set(verdicts) | row.certain) - row.ignored
-        for element in counted:
-            # A certain element that a method does not know is one it misses.
-            scores.append(verdicts[element].score if element in verdicts else -np.inf)
-            truths.append(element in row.certain)
+        verdicts.append(method(labelled_spectrum(row, Path(labels_csv).parent)))
+        progress((index + 1) / len(rows), row.file)
+    return score_verdicts(rows, verdicts)
+
+
+def score_verdicts(
+    rows: Sequence[LabelledFile], verdicts: Sequence[Mapping[str, Verdict]]
+) -> dict[str, Any]:
+    """Score what a method said of labelled spectra; the rules of :func:`score_labels`.
+
+    Parameters
+    ----------
+    rows : sequence of LabelledFile
+    verdicts : sequence of mapping
+        Element → verdict, one mapping a row.
+
+    Returns
+    -------
+    dict
+        As of :func:`score_labels`.
+    """
+    per_file = []
+    for row, said in zip(rows, verdicts, strict=True):
+        reported = {element for element, v in said.items() if v.present} - row.ignored
         certain = row.certain - row.ignored
         per_file.append(
             {
@@ -225,12 +242,39 @@ def score_labels(
                 "use": row.use,
                 "group": row.group,
                 "found": sorted(certain & reported),
-                "missed": _sorted_scores(certain - reported, verdicts),
-                "false_alarms": _sorted_scores(reported - certain, verdicts),
+                "missed": _sorted_scores(certain - reported, said),
+                "false_alarms": _sorted_scores(reported - certain, said),
             }
         )
-        progress((index + 1) / len(rows), row.file)
-    return {**_totals(per_file, np.array(scores), np.array(truths)), "per_file": per_file}
+    scores, truths, _ = labelled_pairs(rows, verdicts)
+    return {**_totals(per_file, scores, truths), "per_file": per_file}
+
+
+def labelled_pairs(
+    rows: Sequence[LabelledFile], verdicts: Sequence[Mapping[str, Verdict]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every (spectrum, element) pair that counts, for curves and cuts over all of them.
+
+    Returns
+    -------
+    scores : ndarray, float64, shape (pair,)
+        −inf for a certain element that the method does not know.
+    truths : ndarray of bool, shape (pair,)
+    row : ndarray of int, shape (pair,)
+        Which spectrum.
+    """
+    scores, truths, places = [], [], []
+    for place, (row, said) in enumerate(zip(rows, verdicts, strict=True)):
+        for element in sorted((set(said) | row.certain) - row.ignored):
+            # A certain element that a method does not know is one it misses.
+            scores.append(said[element].score if element in said else -np.inf)
+            truths.append(element in row.certain)
+            places.append(place)
+    return (
+        np.array(scores, dtype=np.float64),
+        np.array(truths, dtype=bool),
+        np.array(places, dtype=int),
+    )
 
 
 def _sorted_scores(elements: set[str], verdicts: Mapping[str, Verdict]) -> dict[str, float | None]:
