@@ -58,7 +58,7 @@ class PreprocessSettings:
 
     mode: Literal["counts", "thesis"] = "counts"
     n_bins: int = 1024
-    low_kev: float = 0.7
+    low_kev: float = 0.25
     high_kev: float = 41.0
     noise_kev2: float = 0.0036
     fano_kev: float = 0.0025

@@ -23,6 +23,7 @@ from xrfengine.classifier.scores import (
     binary_scores,
     choose_thresholds,
     expected_calibration_error,
+    fit_platt,
     fit_temperature,
     roc_by_element,
     sigmoid,
@@ -158,6 +159,10 @@ def test_calibration_error_and_temperature():
     assert expected_calibration_error(sigmoid(truth), labels) < 0.02
     assert expected_calibration_error(sigmoid(3 * truth), labels) > 0.08
     assert fit_temperature(3 * truth, labels) == pytest.approx(3.0, rel=0.05)
+    bent = np.array([2.0, 0.5, 1.0]) * truth + np.array([1.0, -0.5, 0.0])
+    slope, shift = fit_platt(bent, labels)
+    np.testing.assert_allclose(slope * bent + shift, truth, atol=0.35)
+    assert expected_calibration_error(sigmoid(slope * bent + shift), labels) < 0.02
     unknown = np.full_like(labels, -1)
     assert np.isnan(expected_calibration_error(sigmoid(truth), unknown))
 

@@ -36,11 +36,11 @@ def spectra(n: int = 5, n_channels: int = 2500, seed: int = 0) -> np.ndarray:
 
 def test_bins_follow_the_resolution_of_a_silicon_detector():
     edges = PreprocessSettings().edges_kev()
-    assert edges[0] == pytest.approx(0.7)
+    assert edges[0] == pytest.approx(0.25)
     assert edges[-1] == pytest.approx(41.0)
     centres = PreprocessSettings().centres_kev()
     per_fwhm = np.sqrt(0.0036 + 0.0025 * centres) / np.diff(edges)
-    assert per_fwhm.min() > 4.9
+    assert per_fwhm.min() > 4.7
     assert np.ptp(per_fwhm) < 0.1
 
 
@@ -56,7 +56,8 @@ def test_rebinning_conserves_counts_inside_the_range(offset, gain, n_channels, s
     counts = np.random.default_rng(seed).poisson(30, (2, n_channels))
     made = Preprocessor(PreprocessSettings(), calibration, n_channels)
     edges = calibration.edges_kev(n_channels)
-    inside = np.clip(edges[1:], 0.7, 41.0) - np.clip(edges[:-1], 0.7, 41.0)
+    low, high = made.settings.low_kev, made.settings.high_kev
+    inside = np.clip(edges[1:], low, high) - np.clip(edges[:-1], low, high)
     expected = counts @ (inside / np.diff(edges))
     np.testing.assert_allclose(made.rebinned(counts).sum(axis=1), expected, rtol=1e-5, atol=1e-3)
 

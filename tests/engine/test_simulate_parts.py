@@ -145,7 +145,7 @@ def test_elements_are_drawn_as_asked():
     assert heights.max() == 1.0
 
 
-def _mixture(parts, background, free=None):
+def _mixture(parts, background, free=None, free_sigma=1e3):
     """One spectrum of elements with one line group each."""
     parts = np.asarray(parts, dtype=np.float32)
     background = np.asarray(background, dtype=np.float32)[None, :]
@@ -162,6 +162,7 @@ def _mixture(parts, background, free=None):
         part_counts=parts,
         part_sigma=np.zeros(n_pairs),
         free=np.zeros((1, 0, n_bins), dtype=np.float32) if free is None else free,
+        free_sigma=np.full(0 if free is None else free.shape[1], free_sigma),
     )
 
 
@@ -215,6 +216,19 @@ def test_a_free_scatter_peak_hides_what_lies_beneath():
     marginal, alone, _ = _significance(mixture)
     assert alone[0] > 4.0
     assert marginal[0] < 0.6 * alone[0]
+
+
+def test_an_element_must_exceed_what_the_instrument_shows_of_it():
+    background = np.full(180, 50.0)
+    own = _peak(5.0, 3000.0).astype(np.float32)
+    weak, strong = (
+        _significance(
+            _mixture([_peak(5.0, n)], background + own, free=own[None, None, :], free_sigma=1.0)
+        )[0][0]
+        for n in (3000.0, 30_000.0)
+    )
+    assert weak == pytest.approx(1.0, rel=0.1)
+    assert strong > 4.0
 
 
 def test_no_elements_no_significance():

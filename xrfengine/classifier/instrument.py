@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrfengine.classifier import scatter
-from xrfengine.classifier.apparatus import draw_channels, draw_detector, draw_path, misread
+from xrfengine.classifier.apparatus import (
+    draw_channels,
+    draw_detector,
+    draw_path,
+    draw_stray,
+    misread,
+)
 from xrfengine.classifier.excitation import (
     ALL_SHELLS,
     TABLE_ELEMENTS,
@@ -75,6 +81,9 @@ class InstrumentShapes:
         Typical share of piled-up pairs.
     has_air : bool
     bragg_rows : ndarray of int
+    stray : dict
+        Name of a row of ``background`` → log10 of its share of all counts: lines of the
+        instrument itself.
     fine_end : int
         First channel above the range with counts; channels below ``fine_start`` are empty.
     """
@@ -93,6 +102,7 @@ class InstrumentShapes:
     pile_up: float
     has_air: bool
     bragg_rows: np.ndarray
+    stray: dict[str, float]
     fine_start: int
     fine_end: int
 
@@ -132,6 +142,12 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
     extra, background, amounts, bragg = _background_shapes(
         source, detector, edges, centres, seen, settings, rng
     )
+    stray = draw_stray(source, detector, rng) if settings.stray else {}
+    own, stray = _stray_shapes(stray, shapes, element_rows, strength)
+    for name in stray:
+        background[name] = extra.shape[0] + len([n for n in background if n in stray])
+    extra = np.concatenate([extra, own])
+    amounts = np.pad(amounts, ((0, 0), (0, own.shape[0])))
     offset = shapes.shape[0]
     background = {name: row + offset for name, row in background.items()}
     all_shapes = np.concatenate([shapes, extra])
@@ -156,11 +172,12 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
         background=background,
         scatter_amounts=padded,
         scatter_level=float(
-            np.clip(rng.normal(0.2 if source.kind == "mono" else -0.4, 0.6), -2.0, 1.5)
+            np.clip(rng.normal(0.2 if source.kind == "mono" else -0.7, 0.6), -2.0, 1.5)
         ),
         pile_up=10 ** rng.uniform(-5.0, -1.7) if settings.sum_peaks else 0.0,
         has_air=air,
         bragg_rows=bragg + offset,
+        stray=stray,
         fine_start=start,
         fine_end=end,
     )
@@ -233,6 +250,21 @@ def _element_shapes(source, detector, edges, seen, settings, rng):
     return shapes, rows.reshape(-1, len(PARTS)), mean_kev, strength
 
 
+def _stray_shapes(
+    levels: dict[str, float], shapes: np.ndarray, element_rows: np.ndarray, strength: np.ndarray
+) -> tuple[np.ndarray, dict[str, float]]:
+    """One row for each of the instrument's own elements that it shows, all groups together."""
+    rows, shown = [], {}
+    for symbol, level in levels.items():
+        mine = element_rows[TABLE_ELEMENTS.index(symbol)]
+        mine = mine[mine >= 0]
+        if mine.size:
+            rows.append(strength[mine] @ shapes[mine])
+            shown[f"stray {symbol}"] = level
+    own = np.array(rows, dtype=np.float32).reshape(len(rows), shapes.shape[1])
+    return _unit_rows(own)[0], shown
+
+
 def _line_scatter(name: str, energy_kev: float) -> np.ndarray:
     """Scattered share of a line of the source for each matrix; ``name`` says which kind."""
     factors = []
@@ -294,8 +326,8 @@ def _background_shapes(source, detector, edges, centres, seen, settings, rng):
         add("zero peak", scatter.zero_peak(centres, rng.uniform(0.02, 0.06)))
     first = len(shapes)
     bragg = np.zeros(0, dtype=np.int64)
-    if settings.bragg and source.kind == "tube" and rng.random() < 0.15:
-        count = 6
+    if settings.bragg and source.kind == "tube" and rng.random() < 0.22:
+        count = 10
         top = min(0.7 * source.end_kev, 18.0)
         rendered = render_rows(
             count,

@@ -21,7 +21,7 @@ class TrainSettings:
     ----------
     preset : {"compact", "thesis", "resnet"}
     minutes : float
-        Wall time for training; calibrating and validating at the end take half a minute more.
+        Wall time for training; calibrating and validating at the end take some minutes more.
     seed : int
     workers : int
         Processes that simulate spectra beside the training; 0 simulates between the steps.
@@ -52,7 +52,8 @@ class TrainSettings:
         noise of a main peak (some 3e4 counts) equals what real line shapes differ from simulated
         ones, 0.6 %.
     validation_spectra : int
-        Simulated spectra held apart: half for temperature and thresholds, half for the figures.
+        Simulated spectra held apart: half for calibration and thresholds, half for the figures.
+        A threshold at 5e-4 false alarms needs 10⁵ spectra to rest on 50 of them.
     steps : int or None
         End after so many steps instead of after ``minutes``.
     elements : tuple of str or None
@@ -79,7 +80,7 @@ class TrainSettings:
     recipe: str = "cosine"
     false_alarm_rate: float = 5e-4
     most_counts: float | None = 3e5
-    validation_spectra: int = 24576
+    validation_spectra: int = 196608
     steps: int | None = None
     elements: tuple[str, ...] | None = None
     network: tuple[tuple[str, Any], ...] = ()
@@ -157,8 +158,8 @@ class TrainSettings:
             elements=self.learned(),
             preprocess=dataclasses.replace(preprocess, n_bins=config.n_bins),
             batch=self.batch,
-            per_instrument=min(64, self.batch),
-            instruments=max(1, 4 * self.batch // min(64, self.batch)),
+            per_instrument=self.batch,
+            instruments=16,
             seed=self.seed,
         )
 

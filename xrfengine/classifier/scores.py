@@ -16,6 +16,10 @@ _LOWEST, _HIGHEST = 0.5, 0.99
 """Limits of thresholds: below, absence is likelier; above, a handful of spectra would decide."""
 
 
+_PLATT_SIGMA = np.array([0.3, 0.5])
+"""How far an element's log slope and shift may be from the common ones without much reason."""
+
+
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(−x)), without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * logits))
@@ -52,6 +56,44 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return float((np.logaddexp(0.0, scaled) - y * scaled).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
+
+
+def fit_platt(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope a and shift b of each element that make sigmoid(a·logits + b) most likely.
+
+    Platt (Advances in Large Margin Classifiers, 1999), one element at a time, held to the common
+    temperature where an element has few spectra to say otherwise.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, element)
+    labels : ndarray, shape (n, element)
+
+    Returns
+    -------
+    slope, shift : ndarray, shape (element,)
+    """
+    from scipy.optimize import minimize
+
+    common = 1.0 / fit_temperature(logits, labels)
+    slope = np.full(logits.shape[1], common)
+    shift = np.zeros(logits.shape[1])
+    for element in range(logits.shape[1]):
+        use = labels[:, element] >= 0
+        x, y = logits[use, element].astype(np.float64), labels[use, element].astype(np.float64)
+
+        def loss(at: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> tuple[float, np.ndarray]:
+            factor = common * np.exp(at[0])
+            scaled = factor * x + at[1]
+            off = sigmoid(scaled) - y
+            value = (np.logaddexp(0.0, scaled) - y * scaled).sum()
+            value += 0.5 * ((at / _PLATT_SIGMA) ** 2).sum()
+            slope_by = np.array([(off * factor * x).sum(), off.sum()])
+            return float(value), slope_by + at / _PLATT_SIGMA**2
+
+        found = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
+        slope[element], shift[element] = common * np.exp(found[0]), found[1]
+    return slope, shift
 
 
 def choose_thresholds(

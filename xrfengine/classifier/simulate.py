@@ -35,6 +35,10 @@ from xrfengine.lines import ELEMENTS
 
 __all__ = ["THESIS_ELEMENTS", "SimulatedBatch", "SimulationSettings", "Simulator"]
 
+_UNKNOWN = 1e3
+STRAY_SIGMA = 0.5
+"""What the instrument itself shows of an element is known to half of it beforehand."""
+
 
 @dataclass(frozen=True)
 class SimulationSettings:
@@ -73,7 +77,7 @@ class SimulationSettings:
         ("Cr", 1.0), ("Cu", 1.0), ("Pd", 1.0), ("Au", 0.5),
     )  # fmt: skip
     tube_kv: tuple[float, float] = (10.0, 50.0)
-    share_electrons: float = 0.12
+    share_electrons: float = 0.15
     share_mono: float = 0.07
     share_gas: float = 0.05
     fwhm_kev: tuple[float, float] = (0.12, 0.2)
@@ -98,6 +102,7 @@ class SimulationSettings:
     smooth_backgrounds: bool = True
     zero_peak: bool = True
     bragg: bool = True
+    stray: bool = True
     self_absorption: bool = True
     calibration_error: bool = True
     cut_ends: bool = True
@@ -350,19 +355,23 @@ def _mixture(
     bin_centres = bin_centres[low:high]
     shapes = np.add.reduceat(instrument.shapes, first, axis=1)[:, low:high]
     total = scaled @ shapes
-    peaks = [
+    scattered = [
         row
         for name, row in instrument.background.items()
         if name.startswith(("rayleigh", "compton"))
     ]
-    smooth = [row for row in instrument.background.values() if row not in peaks]
-    free = [scaled[:, row, None] * shapes[row] for row in peaks]
+    stray = [instrument.background[name] for name in instrument.stray]
+    smooth = [row for row in instrument.background.values() if row not in scattered + stray]
+    free = [scaled[:, row, None] * shapes[row] for row in scattered + stray]
+    free_sigma = [_UNKNOWN] * len(scattered) + [STRAY_SIGMA] * len(stray)
     if instrument.bragg_rows.size:
         free.append(scaled[:, instrument.bragg_rows] @ shapes[instrument.bragg_rows])
+        free_sigma.append(_UNKNOWN)
     if pairs is not None:
         coarse = np.add.reduceat(pairs, first, axis=1)[:, low:high]
         total += coarse
         free.append(coarse)
+        free_sigma.append(_UNKNOWN)
     n, n_bins = total.shape
     stacked = np.stack(free, axis=1) if free else np.zeros((n, 0, n_bins), dtype=np.float32)
     starts = np.flatnonzero(np.diff(parts.pair, prepend=-1))
@@ -378,6 +387,7 @@ def _mixture(
         part_counts=amount[:, None] * shapes[parts.row],
         part_sigma=np.where(parts.main, 0.0, RATIO_SIGMA[parts.part]),
         free=stacked.astype(np.float32),
+        free_sigma=np.array(free_sigma),
     )
 
 

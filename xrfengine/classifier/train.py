@@ -29,7 +29,7 @@ from xrfengine.classifier.predict import best_device
 from xrfengine.classifier.recipe import TrainSettings
 from xrfengine.classifier.scores import (
     choose_thresholds,
-    fit_temperature,
+    fit_platt,
     sigmoid,
     validation_figures,
 )
@@ -354,11 +354,12 @@ def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
     logits, labels = np.concatenate(answers), np.concatenate(truths)
     # Whole instruments go into one half or the other.
     first = (np.arange(len(labels)) // _PER_INSTRUMENT) % 2 == 0
-    temperature = fit_temperature(logits[first], labels[first])
+    slope, shift = fit_platt(logits[first], labels[first])
     weights = {k: v.detach().cpu().clone() for k, v in run.average.items()}
-    for name in ("head.weight", "head.bias"):
-        weights[name] /= temperature
-    probabilities = sigmoid(logits / temperature).astype(np.float32)
+    weights["head.weight"] *= torch.from_numpy(slope).to(torch.float32)[:, None]
+    weights["head.bias"] *= torch.from_numpy(slope).to(torch.float32)
+    weights["head.bias"] += torch.from_numpy(shift).to(torch.float32)
+    probabilities = sigmoid(slope * logits + shift).astype(np.float32)
     thresholds = choose_thresholds(probabilities[first], labels[first], settings.false_alarm_rate)
     elements = settings.learned()
     figures = validation_figures(probabilities[~first], labels[~first], thresholds, elements)
@@ -375,7 +376,10 @@ def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
         "runs": run.runs,
         "skipped_steps": run.skipped,
         "device": _device_words(run.device),
-        "temperature": round(temperature, 4),
+        "calibration": {
+            element: [round(float(a), 4), round(float(b), 4)]
+            for element, a, b in zip(elements, slope, shift, strict=True)
+        },
         "validation": figures,
         "history_s_step_loss": run.history,
     }

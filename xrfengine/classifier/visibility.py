@@ -35,7 +35,9 @@ class Mixture:
     part_sigma : ndarray, shape (part,)
         Relative freedom of the group against the element's strongest; 0 for the strongest.
     free : ndarray, float32, shape (n, component, bin)
-        Further components of free amplitude: scatter peaks, sum peaks, diffraction.
+        Further components of free amplitude: scatter peaks, sum peaks, diffraction, stray lines.
+    free_sigma : ndarray, shape (component,)
+        What is known of their amplitudes beforehand, as a standard deviation over the amplitude.
     """
 
     total: np.ndarray
@@ -48,6 +50,7 @@ class Mixture:
     part_counts: np.ndarray
     part_sigma: np.ndarray
     free: np.ndarray
+    free_sigma: np.ndarray
 
 
 def coarse_bins(edges_kev: np.ndarray, fwhm_kev: np.ndarray, per_fwhm: float = 2.5) -> np.ndarray:
@@ -126,6 +129,7 @@ def significance(
     prior[:, start : start + _N_HATS] = 1.0
     start += _N_HATS
     parts[:, start : start + n_free] = mixture.free
+    prior[:, start : start + n_free] = mixture.free_sigma**-2.0
     start += n_free
     slope = np.gradient(total, mixture.centres_kev.astype(np.float32), axis=1)
     parts[:, start] = slope * np.float32(offset_sigma_kev)
