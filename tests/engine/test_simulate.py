@@ -114,7 +114,8 @@ def test_bare_lines_only():
     off = dict.fromkeys(
         ("filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
          "continuum",
-         "smooth_backgrounds", "zero_peak", "bragg", "stray", "calibration_error", "cut_ends"), False,
+         "smooth_backgrounds", "zero_peak", "bragg", "stray",
+         "calibration_error", "cut_ends"), False,
     )  # fmt: skip
     rng = np.random.default_rng(0)
     simulator, instrument = plain_instrument(rng, **off)
