@@ -14,6 +14,7 @@ LAYERS = [
     {"cache", "jobs"},
     {"cube", "lines", "detector"},
     {"readers", "calibrate", "preprocess", "regions"},
+    {"store"},
     {"maps"},
     {"cluster"},
     {"classifier"},

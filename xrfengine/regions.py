@@ -133,6 +133,28 @@ def polygon_mask(vertices_xy: np.ndarray, shape_yx: tuple[int, int]) -> np.ndarr
     return (np.cumsum(toggles[:, :width], axis=1) & 1).astype(bool)
 
 
+def checked_mask(cube: Cube, mask: np.ndarray) -> np.ndarray:
+    """The mask as bool, shape (y, x).
+
+    Raises
+    ------
+    SettingsError
+        If it does not fit the cube or holds no pixel.
+    """
+    mask = np.asarray(mask, dtype=bool)
+    if mask.shape != cube.shape[:2]:
+        raise SettingsError(
+            f"the region was drawn on {mask.shape[0]}×{mask.shape[1]} pixels, "
+            f"the scan has {cube.shape[0]}×{cube.shape[1]}",
+            "Draw it anew on this scan.",
+        )
+    if not mask.any():
+        raise SettingsError(
+            "the selection holds no pixel", "Draw it around the centre of at least one pixel."
+        )
+    return mask
+
+
 def region_spectrum(cube: Cube, mask: np.ndarray, name: str = "selection") -> Spectrum:
     """Sum spectrum of the masked pixels; counts float64.
 
@@ -145,18 +167,8 @@ def region_spectrum(cube: Cube, mask: np.ndarray, name: str = "selection") -> Sp
     SettingsError
         If the mask does not fit the cube or holds no pixel.
     """
-    mask = np.asarray(mask, dtype=bool)
-    if mask.shape != cube.shape[:2]:
-        raise SettingsError(
-            f"the region was drawn on {mask.shape[0]}×{mask.shape[1]} pixels, "
-            f"the scan has {cube.shape[0]}×{cube.shape[1]}",
-            "Draw it anew on this scan.",
-        )
+    mask = checked_mask(cube, mask)
     n_pixels = int(np.count_nonzero(mask))
-    if n_pixels == 0:
-        raise SettingsError(
-            "the selection holds no pixel", "Draw it around the centre of at least one pixel."
-        )
     total = np.zeros(cube.shape[2])
     for row in np.flatnonzero(mask.any(axis=1)):
         columns = np.flatnonzero(mask[row])
