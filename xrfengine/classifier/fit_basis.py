@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from xrfengine.classifier.anode import find_setup
-from xrfengine.classifier.fit import SpectrumFit, fit_spectrum
+from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit, fit_spectrum
 from xrfengine.classifier.fit_priors import corrections
-from xrfengine.classifier.fit_shapes import FAMILY_OF_PART, Setup, Shapes
+from xrfengine.classifier.fit_shapes import FAMILY_OF_PART, Setup, Shapes, shapes_of
+from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS
@@ -42,7 +43,8 @@ def basis_of(
     spectrum : Spectrum
         Sum of the cube.
     elements : sequence of str or None
-        Whose lines are fitted; None: those the fit of the sum finds.
+        Whose lines are fitted; None: those the fit of the sum finds. Argon of the air is added
+        where it shows.
     anode : str or None
         Of the tube; None: as the file says, else inferred from the scatter.
     setup : Setup or None
@@ -64,11 +66,8 @@ def basis_of(
         raise SettingsError("the summed spectrum has no counts", "Choose another cube.")
     if setup is None:
         setup, _ = find_setup(spectrum, anode)
-    if elements is None:
-        fit = fit_spectrum(spectrum, setup=setup)
-    else:
-        fit = fit_spectrum(spectrum, tuple(dict.fromkeys(elements)), setup=setup, keep=True)
-    parts = _families(fit) + _scatter(fit)
+    fit = _fit_of_sum(spectrum, elements, setup)
+    parts = _families(fit, elements) + _scatter(fit)
     if not any(element for _, element, _, _ in parts):
         low, high = fit.shapes.centres_kev[[0, -1]]
         raise SettingsError(
@@ -101,7 +100,32 @@ def basis_of(
     )
 
 
-def _families(fit: SpectrumFit) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+def _fit_of_sum(spectrum: Spectrum, elements: Sequence[str] | None, setup: Setup) -> SpectrumFit:
+    """The sum taken apart, argon of the air added where its lines are excited.
+
+    Here the model must follow the counts: no inflated variance, with which strong lines that are
+    badly described would hardly count.
+    """
+    if elements is None:
+        elements = fit_spectrum(spectrum, setup=setup).elements
+    unknown = [symbol for symbol in elements if symbol not in ELEMENTS]
+    if unknown:
+        raise SettingsError(
+            f"no lines are fitted for {', '.join(unknown)}", f"Choose from {', '.join(ELEMENTS)}."
+        )
+    chosen = {ELEMENTS.index(symbol) for symbol in elements}
+    if setup.excitation == "tube" and setup.air_cm > 0:
+        chosen.add(ELEMENTS.index("Ar"))
+    shapes = shapes_of(setup)
+    solution = fit_bins(
+        shapes, spectrum.counts, np.array(sorted(chosen)), model_error=MODEL_ERROR, n_rounds=4
+    )
+    return SpectrumFit(setup, shapes, solution, shapes.to_bins(shapes.to_fine(spectrum.counts)))
+
+
+def _families(
+    fit: SpectrumFit, asked: Sequence[str] | None
+) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """Name, element, rows of the shapes and their shares of each family to be fitted."""
     shapes, solution = fit.shapes, fit.solution
     family = np.array([FAMILY_OF_PART[part] for part in shapes.part])
@@ -117,7 +141,8 @@ def _families(fit: SpectrumFit) -> list[tuple[str, str, np.ndarray, np.ndarray]]
             counts = solution.counts[inside]
             variance = solution.covariance[np.ix_(inside, inside)].sum()
             z = counts.sum() / np.sqrt(variance) if variance > 0 else 0.0
-            if letter != main and z < _LEAST_Z:
+            wanted = asked is None or ELEMENTS[element] in asked
+            if z < _LEAST_Z and not (letter == main and wanted):
                 continue
             shares = counts if z > _RATIO_Z else shapes.share[rows]
             symbol = ELEMENTS[element]
@@ -130,7 +155,7 @@ def _main_family(shapes: Shapes, element: int) -> str:
     rows = np.flatnonzero(shapes.element == element)
     # Below 3 keV lines are lost in air, cover and neighbours.
     share = shapes.share[rows] * np.where(shapes.row_kev[rows] < 3.0, 0.3, 1.0)
-    total = {letter: 0.0 for letter in "KLM"}
+    total = dict.fromkeys("KLM", 0.0)
     for row, one in zip(rows, share, strict=True):
         total[FAMILY_OF_PART[shapes.part[row]]] += float(one)
     enough = _LEAST_SHARE * max(total.values())

@@ -139,9 +139,7 @@ class FitMaps:
         )
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        meta = {
-            name: list(getattr(self, name)) for name in ("names", "kinds", "elements", "main")
-        }
+        meta = {name: list(getattr(self, name)) for name in ("names", "kinds", "elements", "main")}
         for name in ("weights", "region_px", "source", "n_unsettled"):
             meta[name] = getattr(self, name)
         return {name: getattr(self, name) for name in _ARRAYS}, meta
