@@ -7,6 +7,7 @@ tiles, so that a coarse map need not read the cube again.
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from numba import njit
 
 from xrfengine.cube import Cube
 from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress
+from xrfengine.maps.pooling import block_grid, expand
 from xrfengine.regions import checked_mask
 
 SIDES_PX = (5, 25)
@@ -37,21 +39,24 @@ def _add_tiles(counts: Any, side: int, sums: Any, maxima: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _add_rows(rows: Any, index: Any, total: Any) -> None:
-    """Add the rows (n, channel) of an index to a total."""
+def _gather(sums: Any, maxima: Any, index: Any, total: Any, most: Any) -> None:
+    """Add rows of ``sums`` (n, channel) to a total and raise a maximum to rows of ``maxima``."""
     for i in index:
-        row = rows[i]
+        add, highest = sums[i], maxima[i]
         for c in range(total.size):
-            total[c] += row[c]
+            total[c] += add[c]
+            most[c] = max(most[c], highest[c])
 
 
 @njit(cache=True, nogil=True)
-def _raise_to_rows(rows: Any, index: Any, most: Any) -> None:
-    """Raise a running maximum to the rows (n, channel) of an index."""
-    for i in index:
-        row = rows[i]
-        for c in range(most.size):
-            most[c] = max(most[c], row[c])
+def _coarser(fine: Any, ratio: int, coarse: Any) -> None:
+    """Add up ratio×ratio tiles (y, x, channel)."""
+    height, width, n_channels = fine.shape
+    for y in range(height):
+        for x in range(width):
+            add, total = fine[y, x], coarse[y // ratio, x // ratio]
+            for c in range(n_channels):
+                total[c] += add[c]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +134,7 @@ def make_tiles(
                 maxima[0][tile : tile + 1],
             )
         place = rows.start // ratio
-        total = sums[0][rows].sum(axis=0, dtype=sums[1].dtype)
-        np.add.reduceat(total, every, axis=0, out=sums[1][place])
+        _coarser(sums[0][rows], ratio, sums[1][place : place + 1])
         np.maximum.reduceat(maxima[0][rows].max(axis=0), every, axis=0, out=maxima[1][place])
 
     bands = list(chunks(sums[0].shape[0], ratio))
@@ -167,25 +171,30 @@ def region_totals(cube: Cube, tiles: Tiles, mask: np.ndarray) -> tuple[np.ndarra
     mask = checked_mask(cube, mask)
     counts = cube.counts.view(np.uint8) if cube.counts.dtype.kind == "b" else cube.counts
     n_channels = counts.shape[2]
-    total = np.zeros(n_channels)
-    most = np.full(n_channels, -np.inf)
-    rest = mask
-    for level in reversed(range(len(SIDES_PX))):
-        side = SIDES_PX[level]
-        full = _full_tiles(rest, side)
-        index = np.flatnonzero(full)
-        if index.size:
-            _add_rows(tiles.sums[level].reshape(-1, n_channels), index, total)
-            _raise_to_rows(tiles.maxima[level].reshape(-1, n_channels), index, most)
-            rest = (
-                rest
-                & ~np.repeat(np.repeat(full, side, 0), side, 1)[: mask.shape[0], : mask.shape[1]]
-            )
-    index = np.flatnonzero(rest)
     pixels = counts.reshape(-1, n_channels)
-    _add_rows(pixels, index, total)
-    _raise_to_rows(pixels, index, most)
-    return total, most
+    layers, rest = [], mask
+    for level in reversed(range(len(SIDES_PX))):
+        full = _full_tiles(rest, SIDES_PX[level])
+        rest = rest & ~expand(full, SIDES_PX[level], mask.shape)
+        sums, maxima = (a[level].reshape(-1, n_channels) for a in (tiles.sums, tiles.maxima))
+        layers.append((sums, maxima, np.flatnonzero(full)))
+    layers.append((pixels, pixels, np.flatnonzero(rest)))
+
+    def half(which: int) -> tuple[np.ndarray, np.ndarray]:
+        total, most = np.zeros(n_channels), np.full(n_channels, -np.inf)
+        for sums, maxima, index in layers:
+            _gather(sums, maxima, np.array_split(index, 2)[which], total, most)
+        return total, most
+
+    # Reading is what takes the time: two threads read faster than one.
+    other = _pool().submit(half, 1)
+    (total, most), (more, higher) = half(0), other.result()
+    return total + more, np.maximum(most, higher)
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, thread_name_prefix="tiles")
 
 
 def _full_tiles(mask: np.ndarray, side: int) -> np.ndarray:
@@ -209,6 +218,8 @@ def tile_sums(tiles: Tiles, region_px: int) -> np.ndarray | None:
     ratio = region_px // side
     if ratio == 1:
         return sums
-    wide = np.uint64 if sums.dtype.kind == "u" else np.int64 if sums.dtype.kind == "i" else None
-    rows = np.add.reduceat(sums, np.arange(0, sums.shape[0], ratio), axis=0, dtype=wide)
-    return np.add.reduceat(rows, np.arange(0, sums.shape[1], ratio), axis=1)
+    wide = {"u": np.uint64, "i": np.int64, "f": np.float64}[sums.dtype.kind]
+    grid = block_grid(tiles.shape[:2], region_px)
+    coarse = np.zeros((*grid, tiles.shape[2]), dtype=wide)
+    _coarser(sums, ratio, coarse)
+    return coarse
