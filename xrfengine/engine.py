@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,7 +25,9 @@ from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, p
 from xrfengine.regions import region_spectrum
 
 if TYPE_CHECKING:
+    from xrfengine.classifier.fit_shapes import Setup
     from xrfengine.classifier.predict import Classifier
+    from xrfengine.classifier.verify import Verifier
     from xrfengine.cluster import Clustering, ClusterSettings
     from xrfengine.cluster.density import ClusterTree
     from xrfengine.cluster.embedding import Embedding, EmbeddingSettings
@@ -87,6 +90,8 @@ class Engine:
         folder = cache_folder() if cache is None else Path(cache)
         self._results = ResultCache(memory_bytes, folder / "results")
         self._cubes = ResultCache(cube_bytes)
+        self._setups = ResultCache(1 << 20)
+        self._scan_of: WeakKeyDictionary[Spectrum, Cube] = WeakKeyDictionary()
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="xrf-job")
         self.jobs = JobList(self._executor)
 
@@ -197,15 +202,57 @@ class Engine:
 
     def region_spectrum(self, cube: Cube, mask: np.ndarray, name: str = "selection") -> Spectrum:
         """Sum spectrum of the masked pixels; ``mask`` is bool (y, x)."""
-        return region_spectrum(cube, mask, name)
+        spectrum = region_spectrum(cube, mask, name)
+        self._scan_of[spectrum] = cube
+        return spectrum
 
-    def identify(self, spectrum: Spectrum) -> tuple[Identified, ...]:
-        """Every modelled element of one spectrum, by falling probability."""
-        counts = np.asarray(spectrum.counts)[None, :]
-        probabilities = self.classifier.probabilities(counts, spectrum.calibration)[0]
-        return findings.identified(
-            self.classifier, probabilities, (spectrum.instrument.tube_anode,)
+    @property
+    def verifier(self) -> Verifier | None:
+        """The verification calibrated for the loaded weights, or None if there is none."""
+        from xrfengine.classifier.verify import verifier_for
+
+        def load() -> tuple[Verifier | None]:
+            return (verifier_for(self.classifier, self._model_path)[0],)
+
+        return self._setups.get(digest("verifier", self.classifier.digest), load)[0]
+
+    def identify(
+        self, spectrum: Spectrum, *, scan: Cube | None = None, verify: bool = True
+    ) -> tuple[Identified, ...]:
+        """Every modelled element of one spectrum, by falling probability.
+
+        Where a verification was calibrated for the loaded weights, and the network is not sure of
+        every element, a fit has its say (:mod:`xrfengine.classifier.verify`).
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+        scan : Cube or None
+            That the spectrum is part of: the instrument is found once, on its sum spectrum. None
+            takes the cube that :meth:`region_spectrum` made the spectrum from, else the spectrum
+            itself, which takes a second or two.
+        verify : bool
+            False lets the network speak alone.
+
+        Raises
+        ------
+        ModelError
+            If there is no model, or its verification cannot be read.
+        """
+        verifier = self.verifier if verify else None
+        scan = scan or self._scan_of.get(spectrum)
+        return findings.identify(
+            self.classifier, spectrum, verifier, lambda: self._setup(spectrum, scan)
         )
+
+    def _setup(self, spectrum: Spectrum, scan: Cube | None) -> Setup:
+        """The instrument behind a spectrum, found once a scan."""
+        from xrfengine.classifier.anode import find_setup
+
+        if scan is None or scan.calibration != spectrum.calibration:
+            return find_setup(spectrum)[0]
+        key = digest("setup", scan.digest)
+        return self._setups.get(key, lambda: find_setup(scan.sum_spectrum)[0])
 
     # ---- maps
 

@@ -5,7 +5,7 @@ Pure functions over arrays; the engine caches around them, the command line prin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.lines import INSTRUMENT_ELEMENTS
 
 if TYPE_CHECKING:
+    from xrfengine.classifier.fit_shapes import Setup
     from xrfengine.classifier.predict import Classifier
+    from xrfengine.classifier.verify import Verifier
     from xrfengine.cluster import Clustering
 
 
@@ -38,13 +40,26 @@ class Found:
 
 @dataclass(frozen=True)
 class Identified:
-    """What the classifier says of one element in one spectrum."""
+    """What is said of one element in one spectrum.
+
+    Attributes
+    ----------
+    probability : float
+        0…1; of network and fit together where the verification ran, else of the network.
+    threshold : float
+        Probability from which it counts as present.
+    is_instrument : bool
+        Its lines need not be the sample's: anode or air.
+    proposed : float or None
+        Of the network alone, where the verification ran.
+    """
 
     symbol: str
     probability: float
     threshold: float
     present: bool
     is_instrument: bool
+    proposed: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +112,12 @@ def noise_thresholds(maps: ElementMaps) -> dict[str, float]:
 
 
 def identified(
-    classifier: Classifier, probabilities: np.ndarray, instrument: Iterable[str | None] = ()
+    classifier: Classifier,
+    probabilities: np.ndarray,
+    instrument: Iterable[str | None] = (),
+    *,
+    threshold: float | None = None,
+    proposed: np.ndarray | None = None,
 ) -> tuple[Identified, ...]:
     """Verdicts on one spectrum, by falling probability.
 
@@ -107,20 +127,64 @@ def identified(
         In the order of ``classifier.elements``.
     instrument : iterable of str or None
         Elements of the tube, besides argon: their lines need not be the sample's.
+    threshold : float or None
+        Of the verification, where it ran; None: those of the classifier.
+    proposed : ndarray or None, shape (element,)
+        What the network alone said, where the verification ran.
     """
     not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
-    rows = zip(classifier.elements, probabilities, classifier.thresholds, strict=True)
+    limits = classifier.thresholds
+    if threshold is not None:
+        limits = np.full(len(classifier.elements), threshold)
+    before = [None] * len(limits) if proposed is None else [float(p) for p in proposed]
+    rows = zip(classifier.elements, probabilities, limits, before, strict=True)
     verdicts = [
         Identified(
             symbol=symbol,
             probability=float(probability),
-            threshold=float(threshold),
-            present=bool(probability >= threshold),
+            threshold=float(limit),
+            present=bool(probability >= limit),
             is_instrument=symbol in not_the_sample,
+            proposed=network,
         )
-        for symbol, probability, threshold in rows
+        for symbol, probability, limit, network in rows
     ]
     return tuple(sorted(verdicts, key=lambda item: -item.probability))
+
+
+def identify(
+    classifier: Classifier,
+    spectrum: Spectrum,
+    verifier: Verifier | None,
+    setup: Callable[[], Setup],
+) -> tuple[Identified, ...]:
+    """Classify one spectrum, verify what the network is not sure of, and give verdicts.
+
+    Parameters
+    ----------
+    verifier : Verifier or None
+        None lets the network speak alone.
+    setup : callable
+        Finds the instrument; called only if a fit is needed, for it takes its time.
+    """
+    from xrfengine.classifier.verify import is_open, verify_spectra
+
+    counts = np.asarray(spectrum.counts)[None, :]
+    proposed = classifier.probabilities(counts, spectrum.calibration)
+    anode = spectrum.instrument.tube_anode
+    if verifier is None:
+        return identified(classifier, proposed[0], (anode,))
+    instrument = setup() if is_open(proposed, verifier).any() else None
+    verified = verify_spectra(
+        counts, spectrum.calibration, classifier, verifier, setup=instrument, proposed=proposed
+    )
+    return identified(
+        classifier,
+        verified.probabilities[0],
+        (anode, None if instrument is None else instrument.anode),
+        threshold=verifier.threshold,
+        proposed=proposed[0],
+    )
 
 
 def classified_clusters(

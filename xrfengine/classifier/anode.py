@@ -81,7 +81,10 @@ class InstrumentLines:
 
 
 def instrument_lines(
-    spectrum: Spectrum, anode: str | None = None
+    spectrum: Spectrum,
+    anode: str | None = None,
+    *,
+    found: tuple[Setup, Literal["given", "inferred", "unknown"]] | None = None,
 ) -> tuple[InstrumentLines, SpectrumFit]:
     """Which lines are the instrument's, and the fit that says so.
 
@@ -90,6 +93,8 @@ def instrument_lines(
     spectrum : Spectrum
     anode : str or None
         As given by the user; None: as the file says, else inferred from the scatter.
+    found : tuple or None
+        What :func:`find_setup` found before.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def instrument_lines(
     SettingsError
         If the given anode is none that tubes have.
     """
-    setup, source = find_setup(spectrum, anode)
+    setup, source = find_setup(spectrum, anode) if found is None else found
     fit = fit_spectrum(spectrum, setup=setup)
     argon = fit.z[INSTRUMENT_ELEMENTS[0]] >= _ARGON_Z
     elements = () if setup.anode is None else (setup.anode,)

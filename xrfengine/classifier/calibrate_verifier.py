@@ -1,24 +1,34 @@
-"""Calibrate the verification on simulated spectra: ``python -m … WEIGHTS OUT``.
+"""Calibrate the verification of weights on simulated spectra.
 
-Each batch has one random instrument, whose setup is found on the sum of its spectra as it would
-be for a cube; the network proposes, the fit measures, a logistic regression learns to weigh both.
-A quarter of the instruments is held apart for the threshold and the figures of the card.
+    python -m xrfengine.classifier.calibrate_verifier WEIGHTS.safetensors
+
+writes ``WEIGHTS.verify.json`` beside the weights, within five minutes of one core. Each batch has
+one random instrument, whose setup is found on the sum of its spectra as it would be for a cube;
+the network proposes, the fit measures, a logistic regression learns to weigh both. A quarter of
+the instruments is held apart for the threshold and the figures of the card.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from xrfengine.classifier.anode import find_setup
-from xrfengine.classifier.fit_shapes import Setup
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.scores import average_precision, binary_scores, expected_calibration_error
-from xrfengine.classifier.simulate import SimulatedBatch, SimulationSettings, Simulator
-from xrfengine.classifier.verify import FEATURES, Verifier, candidates_fit, features_of
+from xrfengine.classifier.simulate import SimulationSettings, Simulator
+from xrfengine.classifier.verify import (
+    Verifier,
+    anode_index,
+    figures,
+    is_open,
+    verifier_path,
+)
 from xrfengine.cube import Spectrum
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 from xrfengine.lines import ELEMENTS
@@ -37,6 +47,8 @@ class Table:
         1 visible, 0 absent, −1 neither (also for the anode and argon).
     network : ndarray, shape (spectrum, element)
         Probabilities of the network.
+    thresholds : ndarray, shape (element,)
+        Of the network.
     spectrum, element : ndarray of int, shape (row,)
     batch : ndarray of int, shape (spectrum,)
     """
@@ -44,6 +56,7 @@ class Table:
     features: np.ndarray
     labels: np.ndarray
     network: np.ndarray
+    thresholds: np.ndarray
     spectrum: np.ndarray
     element: np.ndarray
     batch: np.ndarray
@@ -56,6 +69,7 @@ def gather(
     seed: int,
     floor: float,
     *,
+    seconds: float = np.inf,
     progress: Progress = no_progress,
     cancel: CancelToken = NEVER,
 ) -> Table:
@@ -68,55 +82,62 @@ def gather(
     seed : int
     floor : float
         Probability from which an element is looked at.
+    seconds : float
+        Time after which no further batch is begun.
     """
     rng = np.random.default_rng(seed)
     simulator = Simulator(SimulationSettings(), classifier.elements)
     columns = np.array([ELEMENTS.index(e) for e in classifier.elements])
+    column_of = np.full(len(ELEMENTS), -1)
+    column_of[columns] = np.arange(columns.size)
     features, spectra, elements, labels, network, batches = [], [], [], [], [], []
+    end = time.monotonic() + seconds
     for number in range(n_batches):
         cancel.check()
+        if time.monotonic() > end and number >= 2 * _HELD_APART:
+            break
         batch = simulator.batch(batch_size, rng)
         said = classifier.probabilities(batch.counts, batch.calibration)
-        setup = _setup(batch)
-        known = batch.labels.copy()
+        total = batch.counts.sum(axis=0, dtype=np.float64)
+        setup, _ = find_setup(Spectrum(total, batch.calibration))
+        known = batch.labels.astype(int)
         for place, symbol in enumerate(classifier.elements):
             if symbol in ("Ar", setup.anode):
                 known[:, place] = -1
-        for i, counts in enumerate(batch.counts):
-            fit = candidates_fit(counts, setup, columns[said[i] >= floor])
-            for symbol in fit.elements:
-                if symbol not in classifier.elements:
-                    continue
-                place = classifier.elements.index(symbol)
-                features.append(features_of(fit, float(said[i, place]), symbol))
-                spectra.append(number * batch_size + i)
-                elements.append(place)
+        wide = np.zeros((batch_size, len(ELEMENTS)))
+        wide[:, columns] = said
+        all_of_them = np.arange(batch_size)
+        for places, found in figures(batch.counts, setup, wide, floor, all_of_them, 1):
+            mine = (column_of[found.element] >= 0) & (found.element != anode_index(setup))
+            features.append(found.features[mine])
+            spectra.append(number * batch_size + places[found.spectrum[mine]])
+            elements.append(column_of[found.element[mine]])
         labels.append(known)
         network.append(said)
         batches.append(np.full(batch_size, number))
         progress((number + 1) / n_batches, "fitting simulated spectra")
     return Table(
-        np.array(features),
+        np.concatenate(features),
         np.concatenate(labels),
         np.concatenate(network),
-        np.array(spectra),
-        np.array(elements),
+        classifier.thresholds,
+        np.concatenate(spectra),
+        np.concatenate(elements),
         np.concatenate(batches),
     )
 
 
-def _setup(batch: SimulatedBatch) -> Setup:
-    total = batch.counts.sum(axis=0, dtype=np.float64)
-    return find_setup(Spectrum(total, batch.calibration))[0]
-
-
-def learn(table: Table, floor: float, alarms_per_spectrum: float, card: dict) -> Verifier:
+def learn(
+    table: Table, floor: float, ceiling: float, alarms_per_spectrum: float, network: str, card: dict
+) -> Verifier:
     """Fit the regression, and set the threshold for a rate of false alarms.
 
     Parameters
     ----------
     alarms_per_spectrum : float
         Of the instruments held apart.
+    network : str
+        Digest of the weights.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -126,69 +147,93 @@ def learn(table: Table, floor: float, alarms_per_spectrum: float, card: dict) ->
     scales = table.features[use].std(axis=0) + 1e-9
     model = LogisticRegression(C=1.0, max_iter=5000)
     model.fit(table.features[use] / scales, truth[use])
-    verifier = Verifier(
-        tuple(float(w) for w in model.coef_[0]),
-        tuple(float(s) for s in scales),
-        float(model.intercept_[0]),
-        0.5,
-        floor,
-        {},
-    )
-    verified = table.network.copy()
-    verified[table.spectrum, table.element] = verifier.probability(table.features)
+    weights = tuple(float(w) for w in model.coef_[0])
+    bias = float(model.intercept_[0])
+    trial = Verifier(weights, tuple(scales.tolist()), bias, 0.5, floor, ceiling, network, {})
+    verified = verified_probabilities(table, trial)
     labels = table.labels[apart]
-    # Ties above are counted with it: the threshold lies just above the first alarm too many.
-    alarms = np.sort(verified[apart][labels == 0])[::-1]
-    allowed = int(alarms_per_spectrum * len(labels))
-    threshold = float(np.clip(alarms[min(allowed, alarms.size - 1)] + 1e-4, 0.3, 0.99))
-    figures = {}
+    threshold = float(
+        np.clip(threshold_for(verified[apart], labels, alarms_per_spectrum), 0.3, 0.99)
+    )
+    figures_of_both = {}
     for name, values, limit in (
-        ("network", table.network[apart], 0.5),
+        ("network", table.network[apart], table.thresholds),
         ("verified", verified[apart], threshold),
     ):
         scores = binary_scores(values >= limit, labels)
-        figures[name] = {
-            "threshold": round(limit, 4),
+        figures_of_both[name] = {
             "f1": round(scores["f1"], 4),
             "recall": round(scores["recall"], 4),
             "false_alarms_per_spectrum": round(scores["false_alarms_per_spectrum"], 4),
             "average_precision": round(average_precision(values, labels), 5),
             "expected_calibration_error": round(expected_calibration_error(values, labels), 4),
         }
+        for rate in (0.03, 0.1):
+            even = threshold_for(values, labels, rate)
+            recall = binary_scores(values >= even, labels)["recall"]
+            figures_of_both[name][f"recall_at_{rate}_false_alarms"] = round(recall, 4)
     return Verifier(
-        verifier.weights,
-        verifier.scales,
-        verifier.bias,
+        weights,
+        trial.scales,
+        bias,
         threshold,
         floor,
-        {**card, "spectra_held_apart": len(labels), "held_apart": figures},
+        ceiling,
+        network,
+        {**card, "spectra_held_apart": len(labels), "held_apart": figures_of_both},
     )
+
+
+def verified_probabilities(table: Table, verifier: Verifier) -> np.ndarray:
+    """Network and fit together, shape (spectrum, element)."""
+    verified = table.network.copy()
+    verified[table.spectrum, table.element] = verifier.probability(table.features)
+    return np.where(is_open(table.network, verifier)[:, None], verified, table.network)
+
+
+def threshold_for(values: np.ndarray, labels: np.ndarray, alarms_per_spectrum: float) -> float:
+    """Threshold just above the first false alarm too many."""
+    alarms = np.sort(values[labels == 0])[::-1]
+    allowed = int(alarms_per_spectrum * len(labels))
+    return float(alarms[min(allowed, alarms.size - 1)]) + 1e-6
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--batches", type=int, default=300)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--out", type=Path, help="default: beside the weights")
+    parser.add_argument("--batches", type=int, default=200, help="instruments (default: 200)")
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--floor", type=float, default=0.02)
-    parser.add_argument("--false-alarms", type=float, default=0.03, help="a spectrum")
+    parser.add_argument("--ceiling", type=float, default=0.995)
+    parser.add_argument(
+        "--false-alarms", type=float, default=0.05, help="a simulated spectrum (default: 0.05)"
+    )
+    parser.add_argument("--minutes", type=float, default=4.5, help="end gathering after this")
     given = parser.parse_args(arguments)
     classifier = Classifier.load(given.weights)
+    table = gather(
+        classifier,
+        given.batches,
+        given.batch_size,
+        given.seed,
+        given.floor,
+        seconds=60.0 * given.minutes,
+    )
     card = {
-        "network": classifier.digest,
-        "batches": given.batches,
-        "batch_size": given.batch_size,
+        "instruments": int(table.batch.max()) + 1,
+        "spectra": len(table.batch),
         "seed": given.seed,
         "false_alarms_asked": given.false_alarms,
-        "features": len(FEATURES),
     }
-    table = gather(classifier, given.batches, given.batch_size, given.seed, given.floor)
-    verifier = learn(table, given.floor, given.false_alarms, card)
-    verifier.save(given.out)
-    print(verifier.card)
+    verifier = learn(table, given.floor, given.ceiling, given.false_alarms, classifier.digest, card)
+    path = verifier.save(given.out or verifier_path(given.weights))
+    print(f"{path}, threshold {verifier.threshold:.3f}")
+    print(json.dumps(verifier.card, indent=1))
 
 
 if __name__ == "__main__":

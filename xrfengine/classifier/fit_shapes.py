@@ -179,8 +179,15 @@ def _edges(setup: Setup) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=12)
-def shapes_of(setup: Setup) -> Shapes:
-    """Render everything one instrument can show; kept for the next spectrum."""
+def shapes_of(setup: Setup, per_fwhm: float = _PER_FWHM) -> Shapes:
+    """Render everything one instrument can show; kept for the next spectrum.
+
+    Parameters
+    ----------
+    setup : Setup
+    per_fwhm : float
+        Bins of the fit in a peak width.
+    """
     edges = _edges(setup)
     centres = 0.5 * (edges[1:] + edges[:-1])
     source, detector = setup.source, setup.detector
@@ -203,7 +210,7 @@ def shapes_of(setup: Setup) -> Shapes:
     end = max(end, min(low + 16, centres.size))
     low = min(low, end - 2)
     fwhm = detector.fwhm_kev(np.maximum(centres[low:end], 0.05))
-    starts = low + coarse_bins(edges[low : end + 1], fwhm, _PER_FWHM)
+    starts = low + coarse_bins(edges[low : end + 1], fwhm, per_fwhm)
     binned = np.add.reduceat(fine[:, :end], starts, axis=1).astype(np.float64)
     bin_centres = 0.5 * (edges[starts] + edges[np.append(starts[1:], end)])
     widths = edges[np.append(starts[1:], end)] - edges[starts]

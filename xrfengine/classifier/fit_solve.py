@@ -22,8 +22,8 @@ from xrfengine.classifier.fit_shapes import (
 from xrfengine.detector import FWHM_PER_SIGMA
 from xrfengine.lines import ELEMENTS
 
-_PAIRS_SIGMA, _PAIRS_ERROR = 0.01, 0.1
-_FLOOR_COUNTS = 0.4
+PAIRS_SIGMA, PAIRS_ERROR = 0.01, 0.1
+FLOOR_COUNTS = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def fit_bins(
         if inflation is not None:
             variance = variance * inflation
         prior = np.full(x.shape[0], 1e-12)
-        prior[-1] = _PAIRS_SIGMA**-2
+        prior[-1] = PAIRS_SIGMA**-2
         extra = np.diag(prior)
         signed = np.zeros((0, y.size))
         sigma = np.zeros(0)
@@ -157,7 +157,7 @@ def fit_bins(
             tie(extra, shapes, rows, amounts[: rows.size], variance, x)
             smooth(extra, amounts, at_background, shapes.background.shape[0])
             line_fine = _lines(shapes, rows, amounts, n_scatter)
-            signed, sigma = corrections(shapes, rows, amounts, line_fine, turn)
+            signed, sigma = corrections(shapes, rows, amounts, line_fine)
         amounts, bent, hessian, active = _solve(x, signed, y, variance, extra, sigma)
         model = np.maximum(amounts @ x + bent @ signed, 1e-3)
     return _solution(
@@ -196,7 +196,7 @@ def _variance(model: np.ndarray, pairs: np.ndarray, model_error: float) -> np.nd
     from scipy.ndimage import maximum_filter1d
 
     near = maximum_filter1d(model, 5, mode="nearest")
-    return model + (model_error * near) ** 2 + (_PAIRS_ERROR * pairs) ** 2 + _FLOOR_COUNTS
+    return model + (model_error * near) ** 2 + (PAIRS_ERROR * pairs) ** 2 + FLOOR_COUNTS
 
 
 def _lines(shapes: Shapes, rows: np.ndarray, amounts: np.ndarray, n_scatter: int) -> np.ndarray:

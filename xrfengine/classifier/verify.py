@@ -8,7 +8,9 @@ network's log-odds and a few figures of the fit. It is calibrated on simulated s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,60 +20,25 @@ import numpy as np
 from xrfengine.assets import asset
 from xrfengine.cache import written_whole
 from xrfengine.classifier.anode import find_setup
-from xrfengine.classifier.element_peaks import free_lines, peak_counts, peaks_of
-from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
+from xrfengine.classifier.fit import MODEL_ERROR
+from xrfengine.classifier.fit_batch import Operators, fit_batch, operators_of
+from xrfengine.classifier.fit_figures import FEATURES, Figures, figures_of, left_over
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
-from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.cube import Calibration, Spectrum
-from xrfengine.errors import ModelError
-from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
-from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
+from xrfengine.errors import ModelError, SettingsError
+from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress, part
+from xrfengine.lines import ELEMENTS
 
 if TYPE_CHECKING:
+    from xrfengine.classifier.evaluate import Classify
     from xrfengine.classifier.predict import Classifier
 
-FEATURES: tuple[str, ...] = (
-    "network log-odds",
-    "significance",
-    "lines missing of what was found",
-    "lines missing of the whole peak",
-    "best line",
-    "second line",
-    "share others explain",
-    "log counts",
-    "significance × log-odds",
-    "significance × missing",
-)
-"""What the regression is given of each element; see :func:`features_of`."""
+PER_FWHM = 2.0
+"""Bins of the fit in a peak width: two lose little and halve the work."""
 
-_LARGEST_LOGIT = 8.0
-_ADDED_Z, _MOST_ADDED = 6.0, 3
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One element after verification.
-
-    Attributes
-    ----------
-    symbol : str
-    probability : float
-        Network and fit together, 0…1.
-    proposed : float
-        Of the network alone.
-    z : float
-        Marginal significance in the fit; NaN if it was not fitted.
-    present : bool
-    is_instrument : bool
-        Anode or air.
-    """
-
-    symbol: str
-    probability: float
-    proposed: float
-    z: float
-    present: bool
-    is_instrument: bool
+_ADDED_Z = 6.0
+_AT_ONCE = 8  # spectra stacked: more do not fit the processor's cache
+_BLOCK = 512  # sorted among each other, so that those stacked have like numbers of elements
 
 
 @dataclass(frozen=True)
@@ -81,15 +48,20 @@ class Verifier:
     Attributes
     ----------
     weights : tuple of float
-        One a feature, in the order of :data:`FEATURES`, for features divided by ``scales``.
+        One a feature, in the order of :data:`~xrfengine.classifier.fit_figures.FEATURES`, for
+        features divided by ``scales``.
     scales : tuple of float
     bias : float
     threshold : float
-        Probability from which an element is reported.
+        Probability from which an element is reported, for the rate of false alarms on the card.
     floor : float
-        Network probability below which an element is not looked at.
+        Network probability below which an element is left out of the fit.
+    ceiling : float
+        Spectra whose every element is below the floor or above this are not fitted.
+    network : str
+        Digest of the weights it was calibrated for; for others it means nothing.
     card : mapping
-        Where it was calibrated and with what result.
+        How it was calibrated and with what result.
     """
 
     weights: tuple[float, ...]
@@ -97,6 +69,8 @@ class Verifier:
     bias: float
     threshold: float
     floor: float
+    ceiling: float
+    network: str
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -107,44 +81,48 @@ class Verifier:
             )
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Verifier:
-        """Read a calibration; None takes that beside the shipped weights, if it was made.
+    def load(cls, path: Path) -> Verifier:
+        """Read a calibration.
 
         Raises
         ------
         ModelError
-            If it is missing or damaged.
+            If it is missing, damaged or of another version.
         """
-        path = asset("compact.verify.json") if path is None else Path(path)
+        path = Path(path)
         try:
             values = json.loads(path.read_text())
+            if tuple(values["features"]) != FEATURES:
+                raise ValueError("other figures")
             return cls(
-                tuple(values["weights"]),
-                tuple(values["scales"]),
-                float(values["bias"]),
-                float(values["threshold"]),
-                float(values["floor"]),
+                tuple(float(w) for w in values["weights"]),
+                tuple(float(s) for s in values["scales"]),
+                *(float(values[name]) for name in ("bias", "threshold", "floor", "ceiling")),
+                str(values["network"]),
                 values["card"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"the calibration of the verification at {path} cannot be read",
-                "Make one for these weights: python -m xrfengine.classifier.calibrate_verifier.",
+                "Make one for these weights: "
+                "python -m xrfengine.classifier.calibrate_verifier WEIGHTS.safetensors",
             ) from error
 
     def save(self, path: Path) -> Path:
         """Write as JSON."""
         values = {
+            "network": self.network,
             "features": FEATURES,
             "weights": self.weights,
             "scales": self.scales,
             "bias": self.bias,
             "threshold": self.threshold,
             "floor": self.floor,
+            "ceiling": self.ceiling,
             "card": dict(self.card),
         }
-        with written_whole(Path(path)) as part:
-            part.write_text(json.dumps(values, indent=1, ensure_ascii=False))
+        with written_whole(Path(path)) as file:
+            file.write_text(json.dumps(values, indent=1, ensure_ascii=False))
         return Path(path)
 
     def probability(self, features: np.ndarray) -> np.ndarray:
@@ -153,195 +131,253 @@ class Verifier:
         return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
-def candidates_fit(spectrum_counts: np.ndarray, setup: Setup, proposed: np.ndarray) -> SpectrumFit:
-    """Fit the proposed elements, and what is plainly left over without them.
+def verifier_path(weights: Path | None = None) -> Path:
+    """Where the verification of weights is kept: beside them; None means the shipped ones."""
+    weights = asset("compact.safetensors") if weights is None else Path(weights)
+    return weights.with_suffix(".verify.json")
+
+
+def verifier_for(
+    classifier: Classifier, weights: Path | None = None
+) -> tuple[Verifier | None, str]:
+    """The verification that belongs to a classifier, or None and why there is none.
 
     Parameters
     ----------
-    spectrum_counts : ndarray, shape (channel,)
-    setup : Setup
-    proposed : ndarray of int
-        Indices into ``ELEMENTS``.
+    classifier : Classifier
+    weights : Path or None
+        Its file; None: the shipped one.
+
+    Raises
+    ------
+    ModelError
+        If there is one that cannot be read.
     """
-    shapes = shapes_of(setup)
-    solution = fit_bins(shapes, spectrum_counts, proposed, model_error=MODEL_ERROR, inflate=True)
-    for _ in range(_MOST_ADDED):
-        outside = np.nan_to_num(solution.outside_z, nan=-1.0)
-        best = int(outside.argmax())
-        if outside[best] < _ADDED_Z:
-            break
-        proposed = np.union1d(proposed, best)
-        solution = fit_bins(
-            shapes,
-            spectrum_counts,
-            proposed,
-            model_error=MODEL_ERROR,
-            n_rounds=2,
-            start=solution.model,
-            inflate=True,
+    path = verifier_path(weights)
+    if not path.is_file():
+        return None, f"no verification was calibrated for {classifier.name} ({path.name})"
+    verifier = Verifier.load(path)
+    if verifier.network != classifier.digest:
+        return None, (
+            f"{path.name} was calibrated for the weights {verifier.network}, these are "
+            f"{classifier.digest}: the network alone speaks"
         )
-    return SpectrumFit(setup, shapes, solution, shapes.to_bins(shapes.to_fine(spectrum_counts)))
+    return verifier, ""
 
 
-def features_of(fit: SpectrumFit, probability: float, element: str) -> np.ndarray:
-    """The figures of one element that the regression weighs, shape (feature,).
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """Spectra after verification.
 
-    Parameters
+    Attributes
     ----------
-    fit : SpectrumFit
-    probability : float
-        Of the network.
-    element : str
+    probabilities : ndarray, float32, shape (n, element), 0…1
+        Network and fit together; where no fit was asked, the network's.
+    proposed : ndarray, float32, shape (n, element), 0…1
+        Of the network alone.
+    present : ndarray of bool, shape (n, element)
+    z : ndarray, float32, shape (n, element)
+        Marginal significance in the fit; NaN where an element was not fitted.
+    fitted : ndarray of bool, shape (n,)
+    setup : Setup or None
+        Instrument the fits stand on; None if nothing was undecided.
     """
-    p = float(np.clip(probability, 1e-6, 1 - 1e-6))
-    odds = float(np.clip(np.log(p / (1 - p)), -_LARGEST_LOGIT, _LARGEST_LOGIT))
-    z = _squeezed(fit.z_array[ELEMENTS.index(element)])
-    total = np.log10(max(float(fit.counts.sum()), 1.0)) - 4.0
-    peaks = peaks_of(fit.shapes, element)
-    if not peaks:
-        return np.array([odds, z, 0.0, 0.0, 0.0, 0.0, 0.0, total, z * odds, 0.0])
-    templates = np.array([template for _, template, _ in peaks])
-    shares = np.array([share for _, _, share in peaks])
-    found, error = free_lines(fit, element, templates)
-    main = peaks[0][0]
-    comparable = np.array(
-        [line.family == main.family or line.energy_kev > main.energy_kev for line, _, _ in peaks]
-    )
-    whole = max(peak_counts(fit, templates[0]), 0.0) / shares[0]
-    own = max(float(found[0]), 0.0) / shares[0]
-    missing = [
-        float(np.where(comparable, (amount * shares - found) / error, 0.0)[1:].max(initial=0.0))
-        for amount in (own, whole)
-    ]
-    order = np.sort(found / error)[::-1]
-    weight = templates[0] / fit.solution.variance
-    net = float(weight @ (fit.counts - fit.solution.background))
-    others = float(weight @ (fit.model_without(element) - fit.solution.background))
-    explained = float(np.clip(others / net, 0.0, 1.5)) if net > 0 else 1.0
-    return np.array(
-        [
-            odds,
-            z,
-            np.log1p(missing[0]),
-            np.log1p(missing[1]),
-            _squeezed(order[0]),
-            _squeezed(order[1]) if order.size > 1 else 0.0,
-            explained,
-            total,
-            z * odds,
-            z * np.log1p(missing[0]),
-        ]
-    )
+
+    probabilities: np.ndarray
+    proposed: np.ndarray
+    present: np.ndarray
+    z: np.ndarray
+    fitted: np.ndarray
+    setup: Setup | None
 
 
-def _squeezed(z: float) -> float:
-    """Between linear (noise) and logarithmic (beyond doubt)."""
-    return float(np.arcsinh(z / 2.0))
-
-
-def verify_counts(
+def verify_spectra(
     counts: np.ndarray,
     calibration: Calibration,
-    probabilities: np.ndarray,
-    elements: tuple[str, ...],
+    classifier: Classifier,
+    verifier: Verifier,
     *,
     setup: Setup | None = None,
-    verifier: Verifier | None = None,
+    proposed: np.ndarray | None = None,
+    n_threads: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken = NEVER,
-) -> np.ndarray:
-    """Verified probabilities of spectra from one instrument.
+) -> Verified:
+    """Classify spectra of one instrument, and verify what the network is not sure of.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, channel), ≥ 0
+        Not modified.
+    calibration : Calibration
+    classifier : Classifier
+    verifier : Verifier
+        Calibrated for this classifier.
+    setup : Setup or None
+        Of the instrument, see :func:`~xrfengine.classifier.anode.find_setup`; None: found on the
+        sum of the spectra, which takes a second or two.
+    proposed : ndarray or None, shape (n, element), 0…1
+        What the classifier said, where it was asked before.
+    n_threads : int or None
+        Threads of the fits; None: one a core.
+
+    Returns
+    -------
+    Verified
+        Threads and neighbours change it by rounding only.
+
+    Raises
+    ------
+    SettingsError
+        If the verifier belongs to other weights, or shapes do not fit.
+    Cancelled
+        Within some tens of milliseconds after ``cancel`` was set.
+    """
+    if verifier.network != classifier.digest:
+        raise SettingsError(
+            f"the verification was calibrated for the weights {verifier.network}, "
+            f"not for {classifier.digest}",
+            "Calibrate it again, or leave it out.",
+        )
+    counts = np.asarray(counts)
+    if proposed is None:
+        share = part(progress, 0.0, 0.3)
+        proposed = classifier.probabilities(counts, calibration, progress=share, cancel=cancel)
+        progress = part(progress, 0.3, 1.0)
+    shape = (len(counts), len(classifier.elements))
+    if counts.ndim != 2 or np.shape(proposed) != shape:
+        raise SettingsError(
+            f"probabilities of shape {np.shape(proposed)} for counts of shape {counts.shape}",
+            f"Expected {shape}.",
+        )
+    probabilities = np.array(proposed, dtype=np.float32)
+    z = np.full(probabilities.shape, np.nan, dtype=np.float32)
+    fitted = is_open(probabilities, verifier)
+    if fitted.any():
+        cancel.check()
+        if setup is None:
+            setup, _ = find_setup(Spectrum(counts.sum(axis=0, dtype=np.float64), calibration))
+        columns = np.array([ELEMENTS.index(e) for e in classifier.elements])
+        wide = np.zeros((shape[0], len(ELEMENTS)))
+        wide[:, columns] = probabilities
+        for places, found in figures(
+            counts, setup, wide, verifier.floor, np.flatnonzero(fitted), n_threads, progress, cancel
+        ):
+            at = np.full(len(ELEMENTS), -1)
+            at[columns] = np.arange(columns.size)
+            column = at[found.element]
+            known = (column >= 0) & (found.element != anode_index(setup))
+            where = places[found.spectrum[known]], column[known]
+            probabilities[where] = verifier.probability(found.features[known])
+            z[where] = found.z[known]
+    return Verified(
+        probabilities=probabilities,
+        proposed=np.asarray(proposed),
+        present=probabilities >= verifier.threshold,
+        z=z,
+        fitted=fitted,
+        setup=setup,
+    )
+
+
+def verified_verdicts(classifier: Classifier, verifier: Verifier) -> Classify:
+    """Network with verification, as a method that ``evaluate.score_labels`` can score.
+
+    Each spectrum is an instrument of its own.
+    """
+    from xrfengine.classifier.evaluate import Verdict
+
+    def classify(spectrum: Spectrum) -> dict[str, Verdict]:
+        counts = np.asarray(spectrum.counts)[None]
+        proposed = classifier.probabilities(counts, spectrum.calibration)
+        setup = find_setup(spectrum)[0] if is_open(proposed, verifier).any() else None
+        found = verify_spectra(
+            counts, spectrum.calibration, classifier, verifier, setup=setup, proposed=proposed
+        )
+        return {
+            symbol: Verdict(float(p), bool(yes))
+            for symbol, p, yes in zip(
+                classifier.elements, found.probabilities[0], found.present[0], strict=True
+            )
+        }
+
+    return classify
+
+
+def is_open(proposed: np.ndarray, verifier: Verifier) -> np.ndarray:
+    """Which spectra the network is not sure of, bool (n,), from probabilities (n, element)."""
+    return ((proposed >= verifier.floor) & (proposed <= verifier.ceiling)).any(axis=1)
+
+
+def anode_index(setup: Setup) -> int:
+    """Place of the anode in ``ELEMENTS``, −1 if there is none: its lines are the tube's."""
+    return ELEMENTS.index(setup.anode) if setup.anode in ELEMENTS else -1
+
+
+def figures(
+    counts: np.ndarray,
+    setup: Setup,
+    proposed: np.ndarray,
+    floor: float,
+    places: np.ndarray,
+    n_threads: int | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken = NEVER,
+) -> Iterator[tuple[np.ndarray, Figures]]:
+    """Figures of every proposed element, some spectra at a time, in no order.
 
     Parameters
     ----------
     counts : ndarray, shape (n, channel)
-    calibration : Calibration
-    probabilities : ndarray, shape (n, element), 0…1
-        Of the network.
-    elements : tuple of str
-        Of the last axis.
-    setup : Setup or None
-        Of the instrument; None: found on the sum of the spectra.
-    verifier : Verifier or None
-        None: the shipped one.
+    proposed : ndarray, shape (n, element of ``ELEMENTS``), 0…1
+    floor : float
+        Probability from which an element is proposed.
+    places : ndarray of int
+        Spectra to look at.
 
-    Returns
-    -------
-    ndarray, float32, shape (n, element), 0…1
-        Elements below the verifier's floor keep the network's probability.
-
-    Raises
+    Yields
     ------
-    Cancelled
-        Between two spectra.
+    places : ndarray of int
+        Spectra that the figures' ``spectrum`` points into.
+    figures : Figures
     """
-    verifier = verifier or Verifier.load()
-    counts = np.asarray(counts)
-    if setup is None:
-        setup, _ = find_setup(Spectrum(counts.sum(axis=0, dtype=np.float64), calibration))
-    columns = np.array([ELEMENTS.index(e) for e in elements])
-    place = {e: i for i, e in enumerate(elements)}
-    out = np.array(probabilities, dtype=np.float32)
-    for i, spectrum in enumerate(counts):
+    from threadpoolctl import threadpool_limits
+
+    operators = operators_of(shapes_of(setup, PER_FWHM))
+    n_threads = n_threads or min(os.cpu_count() or 1, 8)
+    done = 0
+
+    def look(mine: np.ndarray) -> list[tuple[np.ndarray, Figures]]:
         cancel.check()
-        proposed = columns[probabilities[i] >= verifier.floor]
-        fit = candidates_fit(spectrum, setup, proposed)
-        asked = [e for e in fit.elements if e in place and e != setup.anode]
-        if asked:
-            rows = [features_of(fit, float(probabilities[i, place[e]]), e) for e in asked]
-            out[i, [place[e] for e in asked]] = verifier.probability(np.array(rows))
-        progress((i + 1) / len(counts), "verifying")
-    return out
+        return list(_looked_at(operators, counts[mine], proposed[mine], floor, mine))
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads, "verify") as pool:
+        for block in chunks(places.size, _BLOCK):
+            mine = places[block]
+            mine = mine[np.argsort((proposed[mine] >= floor).sum(axis=1), kind="stable")]
+            coming = [pool.submit(look, mine[some]) for some in chunks(mine.size, _AT_ONCE)]
+            try:
+                for future in as_completed(coming):
+                    yield from future.result()
+            finally:
+                for future in coming:
+                    future.cancel()
+            done += mine.size
+            progress(done / places.size, "verifying")
 
 
-def verify(
-    spectrum: Spectrum,
-    probabilities: np.ndarray,
-    classifier: Classifier,
-    *,
-    anode: str | None = None,
-    setup: Setup | None = None,
-    verifier: Verifier | None = None,
-) -> tuple[Verdict, ...]:
-    """Refined verdicts on one spectrum, by falling probability.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    probabilities : ndarray, shape (element,), 0…1
-        Of the classifier, in the order of ``classifier.elements``.
-    anode : str or None
-        Given by the user; None: as the file says, else inferred.
-    setup : Setup or None
-        Instrument at hand, see :func:`~xrfengine.classifier.anode.find_setup`.
-    """
-    verifier = verifier or Verifier.load()
-    if setup is None:
-        setup, _ = find_setup(spectrum, anode)
-    elements = classifier.elements
-    verified = verify_counts(
-        np.asarray(spectrum.counts)[None],
-        spectrum.calibration,
-        np.asarray(probabilities)[None],
-        elements,
-        setup=setup,
-        verifier=verifier,
-    )[0]
-    proposed = np.flatnonzero(np.asarray(probabilities) >= verifier.floor)
-    fit = candidates_fit(
-        spectrum.counts, setup, np.array([ELEMENTS.index(elements[i]) for i in proposed], dtype=int)
-    )
-    z = fit.z
-    apart = {*INSTRUMENT_ELEMENTS, setup.anode}
-    verdicts = [
-        Verdict(
-            symbol=symbol,
-            probability=float(after),
-            proposed=float(before),
-            z=z.get(symbol, float("nan")),
-            present=bool(after >= verifier.threshold),
-            is_instrument=symbol in apart,
-        )
-        for symbol, before, after in zip(elements, probabilities, verified, strict=True)
-    ]
-    return tuple(sorted(verdicts, key=lambda verdict: -verdict.probability))
+def _looked_at(
+    operators: Operators, counts: np.ndarray, said: np.ndarray, floor: float, places: np.ndarray
+) -> Iterator[tuple[np.ndarray, Figures]]:
+    """Fit the proposed elements, and once more where something is plainly left over."""
+    chosen = said >= floor
+    fit = fit_batch(operators, counts, chosen, model_error=MODEL_ERROR)
+    left = np.where(chosen, 0.0, left_over(fit))
+    best = left.argmax(axis=1)
+    missing = left[np.arange(len(left)), best] >= _ADDED_Z
+    yield places, figures_of(fit, chosen & ~missing[:, None], said)
+    if missing.any():
+        chosen = chosen[missing]
+        chosen[np.arange(len(chosen)), best[missing]] = True
+        fit = fit_batch(operators, counts[missing], chosen, model_error=MODEL_ERROR)
+        yield places[missing], figures_of(fit, chosen, said[missing])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,23 @@ from xrfengine.cli.inputs import (
 )
 from xrfengine.cli.terminal import Terminal
 from xrfengine.cube import Calibration, Cube, Spectrum
-from xrfengine.findings import identified
+from xrfengine.findings import Identified, identified
 from xrfengine.jobs import CancelToken, Progress, chunks, part
 from xrfengine.lines import atomic_number
 from xrfengine.maps.pooling import block_grid, block_sums, region_side
 from xrfengine.readers import probe
 
 if TYPE_CHECKING:
+    from xrfengine.classifier.anode import InstrumentLines
+    from xrfengine.classifier.fit import SpectrumFit
     from xrfengine.classifier.predict import Classifier
+    from xrfengine.classifier.verify import Verifier
 
 Parts = tuple[list[dict[str, Any]], np.ndarray]
 """Where each spectrum comes from, and the counts (n, channel)."""
 
 REGIONS_AT_ONCE = 4096
+_VERIFIED, _NOT_ASKED = "calibrated for these weights", "switched off"
 
 DESCRIPTION = """\
 Say which elements are in a spectrum, or in the sum spectrum of a cube.
@@ -44,6 +49,9 @@ element gets the highest probability among them and the sum:
   region   the summed spectra of blocks of 10×10 pixels (or --region)
 Where the highest probability was found is printed as well. The more spectra are asked, the
 likelier one of them raises a false alarm: --by finds candidates, the sum confirms.
+
+Where a verification was calibrated for the weights, a full-spectrum fit has its say on whatever
+the network is not sure of; "present" then means its threshold, else those of the network.
 
 With --explain, a fit of the sum spectrum tells what speaks for each element that is reported or
 narrowly not: which of its lines are there, which are missing, and what else could be its peak.
@@ -79,6 +87,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="tell what speaks for and against (seconds a file)"
     )
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="let the network speak alone"
+    )
     parser.add_argument("--anode", metavar="SYMBOL", help="of the X-ray tube, such as Rh")
     add_calibration(parser)
     add_model(parser)
@@ -94,11 +105,19 @@ def identify(args: argparse.Namespace, terminal: Terminal) -> None:
     for path in args.files:  # a wrong name at the end is told before the work on the first
         probe(path, calibration)
     classifier = load_model(args)
+    from xrfengine.classifier.verify import verifier_for
+
+    verifier, why_not = None, _NOT_ASKED
+    if args.verify:
+        verifier, why_not = verifier_for(classifier, args.model)
     results = []
     with terminal.progress() as progress:
         for i, path in enumerate(args.files):
             share = part(progress, i / len(args.files), (i + 1) / len(args.files))
-            results.append(_identify(path, calibration, args, classifier, share, terminal.cancel))
+            results.append(
+                _identify(path, calibration, args, classifier, verifier, share, terminal.cancel)
+            )
+            results[-1]["verification"] = why_not or _VERIFIED
     if args.json:
         terminal.print_json(results)
         return
@@ -111,34 +130,67 @@ def _identify(
     calibration: Calibration | None,
     args: argparse.Namespace,
     classifier: Classifier,
+    verifier: Verifier | None,
     progress: Progress,
     cancel: CancelToken,
 ) -> dict[str, Any]:
+    from xrfengine.classifier.anode import find_setup, instrument_lines
+    from xrfengine.classifier.verify import is_open, verify_spectra
+
     cube = read_cube(path, calibration, progress=part(progress, 0.0, 0.2), cancel=cancel)
+    spectrum = cube.sum_spectrum
     best = np.full(len(classifier.elements), -1.0, dtype=np.float32)
+    network = np.zeros_like(best)
     where: list[dict[str, Any]] = [{}] * best.size
     n_spectra = 0
+    # Found when first needed, on the sum: a second or two.
+    found_setup = functools.cache(functools.partial(find_setup, spectrum, args.anode))
     for places, counts in spectra_of(cube, args, part(progress, 0.2, 1.0), cancel):
         cancel.check()
-        found = classifier.probabilities(counts, cube.calibration, cancel=cancel)
+        said = classifier.probabilities(counts, cube.calibration, cancel=cancel)
+        found = said
+        if verifier is not None and is_open(said, verifier).any():
+            found = verify_spectra(
+                counts,
+                cube.calibration,
+                classifier,
+                verifier,
+                setup=found_setup()[0],
+                proposed=said,
+                cancel=cancel,
+            ).probabilities
         winner = found.argmax(axis=0)
         for column in np.flatnonzero(found.max(axis=0) > best):
             best[column] = found[winner[column], column]
+            network[column] = said[winner[column], column]
             where[column] = places[winner[column]]
         n_spectra += len(counts)
     by_symbol = dict(zip(classifier.elements, where, strict=True))
-    spectrum = cube.sum_spectrum
-    told = explained(spectrum, classifier, args.anode) if args.explain else {}
-    instrument = told.get("instrument", {}).get(
-        "elements", (args.anode, cube.instrument.tube_anode)
+    instrument: tuple[str | None, ...] = (args.anode, cube.instrument.tube_anode)
+    told: dict[str, Any] = {}
+    if args.explain:
+        lines, fit = instrument_lines(spectrum, args.anode, found=found_setup())
+        instrument = lines.elements
+    elif found_setup.cache_info().currsize:
+        instrument += (found_setup()[0].anode,)
+    verdicts = identified(
+        classifier,
+        best,
+        instrument,
+        threshold=None if verifier is None else verifier.threshold,
+        proposed=None if verifier is None else network,
     )
+    if args.explain:
+        told = explained(spectrum, verdicts, lines, fit)
     elements = []
-    for item in identified(classifier, best, instrument):
+    for item in verdicts:
         entry: dict[str, Any] = {
             "symbol": item.symbol,
             "probability": item.probability,
             "present": item.present,
         }
+        if item.proposed is not None:
+            entry["network"] = item.proposed
         if item.is_instrument:
             entry["instrument"] = True
         if args.by != "sum":
@@ -158,19 +210,18 @@ def _identify(
     }
 
 
-def explained(spectrum: Spectrum, classifier: Classifier, anode: str | None) -> dict[str, Any]:
+def explained(
+    spectrum: Spectrum,
+    verdicts: tuple[Identified, ...],
+    lines: InstrumentLines,
+    fit: SpectrumFit,
+) -> dict[str, Any]:
     """The instrument's lines, and the evidence by symbol; plain values.
 
     Evidence is of the sum spectrum, also where ``--by`` found an element elsewhere.
     """
-    from xrfengine.classifier.anode import instrument_lines
     from xrfengine.classifier.evidence import explain
 
-    lines, fit = instrument_lines(spectrum, anode)
-    verdicts = identified(
-        classifier,
-        classifier.probabilities(spectrum.counts[None], spectrum.calibration)[0],
-    )
     found = explain(
         spectrum,
         [item.symbol for item in verdicts if item.present],
@@ -248,6 +299,8 @@ def _print(result: dict[str, Any], every: bool, terminal: Terminal) -> None:
         for element in result["elements"]
         if every or element["present"] or element["probability"] >= 0.1
     ]
+    if result["verification"] not in (_VERIFIED, _NOT_ASKED):
+        terminal.print(f"  {result['verification']}")
     if not any(element["present"] for element in result["elements"]):
         terminal.print("  no element reaches its threshold")
     terminal.print_table(rows, indent="  ")
