@@ -177,7 +177,8 @@ def _scatter(fit: SpectrumFit) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         kind, series = name.split()[:2]
-        groups.setdefault(f"{kind} {series[0]}", []).append(i)
+        label = kind if series == "mono" else f"{kind} {series[0]}"
+        groups.setdefault(label, []).append(i)
     found = []
     for name, members in groups.items():
         amounts = counts[members]

@@ -1,1 +1,1 @@
-"""One image for each element: region sums, ROI windows."""
+"""Images of a cube: region sums, ROI windows, full-spectrum fits, components (PCA, NMF)."""
