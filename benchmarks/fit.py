@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -163,9 +162,12 @@ def scaling(cube: Cube, basis: FitBasis, weights: str, threads: int, repeats: in
     return float(np.polyfit(np.log([c.n_pixels for c in cubes]), np.log(seconds), 1)[0])
 
 
-def peak_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def resident_bytes(field: str) -> int:
+    """``VmRSS`` (now) or ``VmHWM`` (peak) of this process; Linux only."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f"no {field} in /proc/self/status")
 
 
 def memory_child(folder: Path, weights: str, threads: int) -> None:
@@ -179,9 +181,10 @@ def memory_child(folder: Path, weights: str, threads: int) -> None:
     cube = Cube(np.load(folder / "counts.npy"), Calibration(0.0, 0.01))
     warm = Cube(np.array(cube.counts[:1]), cube.calibration)
     fit_maps(warm, basis, weights, threads=1)  # libraries and compiled code are nobody's cube
-    before = peak_bytes()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = resident_bytes("VmRSS")
     fit_maps(cube, basis, weights, threads=threads)
-    rise = peak_bytes() - before
+    rise = resident_bytes("VmHWM") - before
     print(json.dumps({"above_cube": rise / cube.counts.nbytes}))
 
 

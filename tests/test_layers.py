@@ -20,6 +20,7 @@ LAYERS = [
     {"classifier"},
     {"phantom"},
     {"findings"},
+    {"engine_maps"},
     {"engine"},
     {"cli", "__main__"},
 ]

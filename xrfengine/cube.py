@@ -19,9 +19,9 @@ from xrfengine.errors import CalibrationError, SettingsError
 if TYPE_CHECKING:
     import xarray as xr
 
-MapKind = Literal["probability", "roi", "truth"]
+MapKind = Literal["probability", "roi", "fit", "truth"]
 
-MAP_UNITS: dict[str, str] = {"probability": "1", "roi": "counts", "truth": "1"}
+MAP_UNITS: dict[str, str] = {"probability": "1", "roi": "counts", "fit": "counts", "truth": "1"}
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ class ElementMaps:
         Symbols, in the order of the first axis.
     values : ndarray, float32, shape (element, y, x)
         Always of the cube's full size: a k×k region fills its k×k pixels.
-    kind : {"probability", "roi", "truth"}
+    kind : {"probability", "roi", "fit", "truth"}
         Probability that the element is visible (0…1), or net counts per pixel.
     region_px : int
         Side of the averaged regions, k.

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,6 +19,7 @@ from xrfengine import findings
 from xrfengine.cache import ResultCache, cache_folder, digest
 from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.engine_maps import MapResults
 from xrfengine.errors import XRFError
 from xrfengine.findings import ClusterResult, Found, Identified
 from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from xrfengine.cluster.features import FeatureSettings
 
 DEMO_ID = "demo"
-Method = Literal["probability", "roi"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DatasetInfo:
     path: Path | None
 
 
-class Engine:
+class Engine(MapResults):
     """Model, cubes and results of this process.
 
     Parameters
@@ -254,52 +254,7 @@ class Engine:
         key = digest("setup", scan.digest)
         return self._setups.get(key, lambda: find_setup(scan.sum_spectrum)[0])
 
-    # ---- maps
-
-    def maps(
-        self,
-        cube: Cube,
-        method: Method = "probability",
-        region_px: int = 1,
-        *,
-        progress: Progress = no_progress,
-        cancel: CancelToken = NEVER,
-    ) -> ElementMaps:
-        """Maps of all elements, averaged over ``region_px``×``region_px`` pixels; cached.
-
-        ``"probability"``: the classifier's; ``"roi"``: net counts in a window around the main
-        line.
-        """
-        return self._results.get(
-            self._maps_key(cube, method, region_px),
-            lambda: self._compute_maps(cube, method, region_px, progress, cancel),
-            stored=ElementMaps,
-        )
-
-    def maps_at_hand(self, cube: Cube, method: Method, region_px: int) -> ElementMaps | None:
-        """The maps if they are in memory; never computes, never waits."""
-        return self._results.peek(self._maps_key(cube, method, region_px))
-
-    def _maps_key(self, cube: Cube, method: Method, region_px: int) -> str:
-        model = self.classifier.digest if method == "probability" else ""
-        return digest("maps", cube.digest, method, region_px, model)
-
-    def _compute_maps(
-        self, cube: Cube, method: Method, region_px: int, progress: Progress, cancel: CancelToken
-    ) -> ElementMaps:
-        if method == "roi":
-            from xrfengine.maps.roi import roi_maps
-
-            return roi_maps(
-                cube,
-                elements=self.classifier.elements,
-                region_px=region_px,
-                progress=progress,
-                cancel=cancel,
-            )
-        from xrfengine.classifier.predict import probability_maps
-
-        return probability_maps(cube, self.classifier, region_px, progress=progress, cancel=cancel)
+    # ---- maps: MapResults
 
     def found(
         self, maps: ElementMaps, thresholds: dict[str, float] | None = None
