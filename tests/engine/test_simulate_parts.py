@@ -218,6 +218,21 @@ def test_a_free_scatter_peak_hides_what_lies_beneath():
     assert marginal[0] < 0.6 * alone[0]
 
 
+def test_soft_photons_pile_up_unnoticed():
+    """Two lines of equal counts: with an excess of u below the edge, soft + hard grows by 1 + u."""
+    gain = 0.01
+    centres = gain * np.arange(1000)
+    rates = np.zeros((1, 1000), dtype=np.float32)
+    rates[0, [50, 300]] = 1e4
+    share = np.array([1e-3], dtype=np.float32)
+    plain = scatter.pile_up(rates, 0.0, share)[0]
+    unseen = scatter.unseen_pile_up(centres, 3.0, 1.0)
+    more = scatter.pile_up(rates, 0.0, share, unseen)[0]
+    for channel, expected in ((100, 7.0), (350, 4.0), (600, 1.0)):
+        near = slice(channel - 3, channel + 4)
+        assert more[near].sum() / plain[near].sum() == pytest.approx(expected, rel=0.02)
+
+
 def test_an_element_must_exceed_what_the_instrument_shows_of_it():
     background = np.full(180, 50.0)
     own = _peak(5.0, 3000.0).astype(np.float32)

@@ -79,6 +79,8 @@ class InstrumentShapes:
         log10 of scattered over fluorescence counts, typical of this instrument.
     pile_up : float
         Typical share of piled-up pairs.
+    unseen_pile_up : ndarray, float32, shape (channel,), or None
+        How much likelier soft photons pile up.
     has_air : bool
     bragg_rows : ndarray of int
     stray : dict
@@ -100,6 +102,7 @@ class InstrumentShapes:
     scatter_amounts: np.ndarray
     scatter_level: float
     pile_up: float
+    unseen_pile_up: np.ndarray | None
     has_air: bool
     bragg_rows: np.ndarray
     stray: dict[str, float]
@@ -160,6 +163,11 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
     all_shapes[:, end:] = 0
     padded = np.zeros((amounts.shape[0], all_shapes.shape[0]))
     padded[:, offset:] = amounts
+    unseen = None
+    if settings.sum_peaks and rng.random() < 0.6:
+        unseen = scatter.unseen_pile_up(
+            centres, 10 ** rng.uniform(-0.5, 1.2), rng.uniform(0.4, 1.6)
+        )
     return InstrumentShapes(
         source=source,
         detector=detector,
@@ -175,6 +183,7 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
             np.clip(rng.normal(0.2 if source.kind == "mono" else -0.7, 0.6), -2.0, 1.5)
         ),
         pile_up=10 ** rng.uniform(-5.0, -1.7) if settings.sum_peaks else 0.0,
+        unseen_pile_up=unseen,
         has_air=air,
         bragg_rows=bragg + offset,
         stray=stray,
@@ -326,7 +335,7 @@ def _background_shapes(source, detector, edges, centres, seen, settings, rng):
         add("zero peak", scatter.zero_peak(centres, rng.uniform(0.02, 0.06)))
     first = len(shapes)
     bragg = np.zeros(0, dtype=np.int64)
-    if settings.bragg and source.kind == "tube" and rng.random() < 0.22:
+    if settings.bragg and source.kind == "tube" and rng.random() < 0.28:
         count = 10
         top = min(0.7 * source.end_kev, 18.0)
         rendered = render_rows(

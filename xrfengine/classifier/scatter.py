@@ -175,7 +175,22 @@ def zero_peak(centres_kev: np.ndarray, sigma_kev: float) -> np.ndarray:
     return np.exp(-0.5 * (centres_kev / sigma_kev) ** 2)
 
 
-def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) -> np.ndarray:
+def unseen_pile_up(centres_kev: np.ndarray, excess: float, edge_kev: float) -> np.ndarray:
+    """How much likelier a photon piles up unnoticed than a hard one, float32, shape (channel,).
+
+    The fast channel that rejects pile-up has a threshold of its own, often above 0.5 keV: photons
+    below escape it. So O + Al stands higher beside Al + Al than chance gives: by 1.4 in measured
+    aluminium oxide under 15 keV electrons.
+    """
+    return (excess / (1.0 + np.exp((centres_kev - edge_kev) / 0.08))).astype(np.float32)
+
+
+def pile_up(
+    rates: np.ndarray,
+    offset_channels: float,
+    fractions: np.ndarray,
+    unseen: np.ndarray | None = None,
+) -> np.ndarray:
     """Sum peaks: two or three photons within the resolving time count as one of the summed energy.
 
     Parameters
@@ -186,6 +201,9 @@ def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) ->
         Energy of channel 0 over the channel width.
     fractions : ndarray, shape (n,)
         Share of events that are pairs, rate times resolving time: 0…0.04.
+    unseen : ndarray, shape (channel,), optional
+        What :func:`unseen_pile_up` gives: a pair of photons from channels i and j is
+        1 + unseen_i + unseen_j times as likely.
 
     Returns
     -------
@@ -203,7 +221,12 @@ def pile_up(rates: np.ndarray, offset_channels: float, fractions: np.ndarray) ->
     length = fft.next_fast_len((3 if triples else 2) * coarse.shape[1], real=True)
     spectrum = fft.rfft(coarse, length, axis=1)
     share = (fractions / np.maximum(coarse.sum(axis=1), 1e-9)).astype(np.float32)[:, None]
-    order = spectrum * spectrum * share
+    partner = spectrum
+    if unseen is not None:
+        # Σ r_i r_j (1 + u_i + u_j) is the convolution of r with r·(1 + 2u).
+        likelier = 1.0 + 2.0 * unseen[: n_channels // block * block].reshape(-1, block).mean(axis=1)
+        partner = fft.rfft(coarse * likelier, length, axis=1)
+    order = spectrum * partner * share
     sums = _read_sums(fft.irfft(order, length, axis=1), 2, n_channels, block, offset_channels)
     if triples:
         order *= spectrum * (0.5 * share)  # Poisson: µ²/2 for two more photons, µ for one

@@ -300,7 +300,9 @@ class Simulator:
         share = instrument.pile_up * np.exp(rng.normal(0.0, 0.8, size=rates.shape[0]))
         share = np.minimum(share, 0.04).astype(np.float32)
         calibration = instrument.calibration
-        pairs = scatter.pile_up(rates, calibration.offset_kev / calibration.gain_kev, share)
+        pairs = scatter.pile_up(
+            rates, calibration.offset_kev / calibration.gain_kev, share, instrument.unseen_pile_up
+        )
         pairs[:, : instrument.fine_start] = 0
         pairs[:, instrument.fine_end :] = 0
         return pairs, 1.0 - 2.0 * share
