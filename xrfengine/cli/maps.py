@@ -42,10 +42,11 @@ def add_maps(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("-o", "--out", metavar="OUT.nc", type=Path, required=True)
     parser.add_argument(
         "--method",
-        choices=("probability", "roi"),
+        choices=("probability", "roi", "fit", "nmf", "pca"),
         default="probability",
-        help="probability of the element, or net counts in a window around its main line "
-        "(default: probability)",
+        help="probability of the element; net counts in a window around its main line (roi) or "
+        "by a fit of the whole spectrum, with standard errors (fit); components with their "
+        "spectra (nmf, pca) (default: probability)",
     )
     parser.add_argument(
         "--region",
@@ -54,7 +55,18 @@ def add_maps(commands: argparse._SubParsersAction) -> None:
         default=1,
         help="average over blocks of K×K pixels (default: 1)",
     )
-    parser.add_argument("--elements", metavar="Fe,Pb", help="only these (default: all)")
+    parser.add_argument(
+        "--elements",
+        metavar="Fe,Pb",
+        help="only these (default: all; for fit: those found in the summed spectrum)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("pixel", "shared"),
+        help="of a fit: from each pixel's counts, or the same for all, which is faster (pixel)",
+    )
+    parser.add_argument("--anode", metavar="SYMBOL", help="of the X-ray tube, such as Rh; for fit")
+    parser.add_argument("--components", metavar="N", type=int, help="of nmf and pca (8)")
     add_calibration(parser)
     add_model(parser)
     add_json(parser)
@@ -65,18 +77,19 @@ def maps(args: argparse.Namespace, terminal: Terminal) -> None:
     check_output(args.out, (".nc",), [args.file])
     region_side(args.region)
     wanted = element_list(args.elements)
+    _refuse_misplaced(args)
     calibration = calibration_file(args.calibration)
+    compute = {"roi": _roi, "fit": _fit, "nmf": _factors, "pca": _factors}
     with terminal.progress() as progress:
         cube = read_cube(
             args.file, calibration, progress=part(progress, 0.0, 0.1), cancel=terminal.cancel
         )
         start = time.perf_counter()
         share = part(progress, 0.1, 1.0)
-        compute = _roi if args.method == "roi" else _probability
-        result, model = compute(cube, args, wanted, share, terminal.cancel)
+        data, shown, model = compute.get(args.method, _probability)(
+            cube, args, wanted, share, terminal.cancel
+        )
         seconds = time.perf_counter() - start
-    data = result.to_xarray()
-    data["maps"].attrs["long_name"] = f"{args.method} of the element"
     data.attrs.update({"source": args.file.name, "model": model})
     terminal.cancel.check()
     _write_netcdf(data, args.out)
@@ -87,17 +100,45 @@ def maps(args: argparse.Namespace, terminal: Terminal) -> None:
         "region_px": args.region,
         "model": model or None,
         "shape": list(cube.shape[:2]),
-        "elements": list(result.elements),
+        **shown,
         "seconds": round(seconds, 3),
     }
     if args.json:
         terminal.print_json(facts)
     else:
         height, width = cube.shape[:2]
+        number = len(shown.get("elements", ())) or shown["components"]
         terminal.print(
-            f"{args.out}: {len(result.elements)} maps of {height}×{width} pixels "
+            f"{args.out}: {number} maps of {height}×{width} pixels "
             f"({args.method}, regions of {args.region}×{args.region}), {seconds:.1f} s"
         )
+
+
+def _refuse_misplaced(args: argparse.Namespace) -> None:
+    """Options of one method with another would be ignored without a word."""
+    for option, methods in (
+        ("weights", ("fit",)),
+        ("anode", ("fit",)),
+        ("components", ("nmf", "pca")),
+    ):
+        if getattr(args, option) is not None and args.method not in methods:
+            raise SettingsError(
+                f"--{option} has no meaning with --method {args.method}",
+                f"Leave it out, or use --method {' or '.join(methods)}.",
+            )
+    if args.elements is not None and args.method in ("nmf", "pca"):
+        raise SettingsError(
+            f"--elements has no meaning with --method {args.method}",
+            "Components are not elements: leave it out.",
+        )
+
+
+def _of_elements(
+    result: ElementMaps, args: argparse.Namespace, model: str
+) -> tuple[xr.Dataset, dict[str, Any], str]:
+    data = result.to_xarray()
+    data["maps"].attrs["long_name"] = f"{args.method} of the element"
+    return data, {"elements": list(result.elements)}, model
 
 
 def _probability(
@@ -106,7 +147,7 @@ def _probability(
     wanted: tuple[str, ...] | None,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[ElementMaps, str]:
+) -> tuple[xr.Dataset, dict[str, Any], str]:
     from xrfengine.classifier.predict import probability_maps
 
     classifier = load_model(args)
@@ -118,7 +159,7 @@ def _probability(
         result = ElementMaps(
             wanted, values, result.kind, result.region_px, result.source, result.model
         )
-    return result, model_words(classifier)
+    return _of_elements(result, args, model_words(classifier))
 
 
 def _roi(
@@ -127,7 +168,7 @@ def _roi(
     wanted: tuple[str, ...] | None,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[ElementMaps, str]:
+) -> tuple[xr.Dataset, dict[str, Any], str]:
     from xrfengine.maps.roi import roi_maps
 
     result = roi_maps(cube, wanted, args.region, progress=progress, cancel=cancel)
@@ -139,7 +180,60 @@ def _roi(
             f"{high:.2f} keV",
             "Leave it out, or use --method probability.",
         )
-    return result, ""
+    return _of_elements(result, args, "")
+
+
+def _fit(
+    cube: Cube,
+    args: argparse.Namespace,
+    wanted: tuple[str, ...] | None,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[xr.Dataset, dict[str, Any], str]:
+    from xrfengine.classifier.anode import find_setup
+    from xrfengine.classifier.fit_basis import basis_of
+    from xrfengine.classifier.verify import verifier_for
+    from xrfengine.findings import identify
+    from xrfengine.maps.fit import fit_maps
+
+    total, model = cube.sum_spectrum, ""
+    progress(0.01, "Finding the instrument")
+    setup, _ = find_setup(total, args.anode)
+    cancel.check()
+    if wanted is None:
+        classifier = load_model(args)
+        verifier, _ = verifier_for(classifier, args.model)
+        found = identify(classifier, total, verifier, lambda: setup)
+        wanted = tuple(each.symbol for each in found if each.present and not each.is_instrument)
+        model = model_words(classifier)
+    cancel.check()
+    basis = basis_of(total, wanted or None, setup=setup)
+    result = fit_maps(
+        cube,
+        basis,
+        args.weights or "pixel",
+        args.region,
+        progress=part(progress, 0.1, 1.0),
+        cancel=cancel,
+    )
+    elements = [result.elements[result.names.index(name)] for name in result.main]
+    return result.to_xarray(), {"elements": elements, "components": len(result.names)}, model
+
+
+def _factors(
+    cube: Cube,
+    args: argparse.Namespace,
+    wanted: tuple[str, ...] | None,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[xr.Dataset, dict[str, Any], str]:
+    from xrfengine.maps.factors import FactorSettings, factor_maps
+
+    settings = FactorSettings(
+        args.method, 8 if args.components is None else args.components, args.region
+    )
+    result = factor_maps(cube, settings, progress=progress, cancel=cancel)
+    return result.to_xarray(cube.energy_kev), {"components": settings.n_components}, ""
 
 
 def _write_netcdf(data: xr.Dataset, out: Path) -> None:
