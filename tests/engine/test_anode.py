@@ -102,3 +102,21 @@ def test_monochromatic_beam():
 
 def test_beam_energy_of_nothing():
     assert beam_energy(Spectrum(np.zeros(400), Calibration(0.0, 0.05))) is None
+
+
+def test_rhodium_at_a_voltage_that_excites_its_l_lines_only():
+    setup = Setup(CALIBRATION, 1000, DETECTOR, None, 18.0)
+    shapes = shapes_of(setup)
+    assert not any(name.startswith("compton K") for name in shapes.scatter_names)
+    spectrum = scattered(setup, {"Rh": 9_000, "Ca": 20_000, "Fe": 50_000}, {})
+    found, _ = instrument_lines(spectrum)
+    assert (found.anode, found.source) == ("Rh", "inferred")
+    assert "L lines" in found.sentence()
+
+
+def test_a_tube_is_no_beam():
+    """Compton of Rh Kα is the last strong peak of a light sample, but not where it ends."""
+    amounts = {"rayleigh K": 2_000, "compton K 125°": 60_000}
+    spectrum = scattered(tube("Rh"), {"Fe": 400, "Cu": 500}, amounts, background=40.0)
+    found, _ = instrument_lines(spectrum)
+    assert (found.anode, found.excitation) == ("Rh", "tube")

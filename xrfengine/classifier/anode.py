@@ -32,6 +32,8 @@ _LEAST_GAIN = 40.0
 _LEAST_COMPTON_Z = 5.0
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
+_MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it
+_SOFT_ANODE, _SOFT_Z = "Rh", 8.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class InstrumentLines:
             start = "No scatter that tells the anode of the tube"
         elif self.source == "given":
             start = f"Anode {self.anode}, as given"
+        elif self.compton_z < _LEAST_COMPTON_Z:
+            start = f"Anode {self.anode}, by its L lines: it is rare in samples"
         else:
             start = (
                 f"Anode {self.anode}, by its Rayleigh and Compton scatter ({self.compton_z:.0f} σ)"
@@ -171,6 +175,8 @@ def find_setup(
         ):
             best = gain, trial
     if best is None:
+        if _shows_soft_anode(setup, plain):
+            return refine_setup(spectrum, anode=_SOFT_ANODE), "inferred"
         return refine_setup(spectrum), "unknown"
     found = best[1]
     if found.excitation == "mono":
@@ -178,15 +184,27 @@ def find_setup(
     return refine_setup(spectrum, anode=found.anode), "inferred"
 
 
+def _shows_soft_anode(setup: Setup, solution: Solution) -> bool:
+    """Whether only L lines of rhodium are there, at a voltage that excites no more.
+
+    They stand where they are emitted, so nothing tells scatter from fluorescence. But rhodium is
+    in every second tube, and in hardly any sample.
+    """
+    if edge_energy_kev(_SOFT_ANODE, "K") < 0.95 * setup.end_kev:
+        return False
+    place = np.flatnonzero(solution.elements == ELEMENTS.index(_SOFT_ANODE))
+    return bool(place.size and solution.z[place[0]] >= _SOFT_Z)
+
+
 def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
     trials = [
         replace(setup, anode=symbol)
         for symbol in ANODES
         if edge_energy_kev(symbol, "K") < 0.95 * setup.end_kev
-        or edge_energy_kev(symbol, "L3") > 8.0
+        or 8.0 < edge_energy_kev(symbol, "L3") < 0.95 * setup.end_kev
     ]
     beam = beam_energy(spectrum)
-    if beam is not None:
+    if beam is not None and _ends_at(spectrum, beam, setup):
         last = int(spectrum.calibration.channel(1.06 * beam + 0.3))
         trials.append(
             replace(
@@ -217,6 +235,22 @@ def beam_energy(spectrum: Spectrum) -> float | None:
     top = last.start + int(smooth[last].argmax())
     around = slice(max(top - reach, 0), top + reach + 1)
     return float((energy[around] * counts[around]).sum() / counts[around].sum())
+
+
+def _ends_at(spectrum: Spectrum, beam_kev: float, setup: Setup) -> bool:
+    """Whether a spectrum ends with its last strong peak, as that of a monochromatic beam must.
+
+    The tube's continuum goes on to its voltage, and Kβ stands above the Kα or Compton peak that
+    would be taken for a beam.
+    """
+    stated = spectrum.instrument.tube_kv
+    if stated is not None:
+        return abs(stated - beam_kev) < 0.03 * stated
+    energy, counts = spectrum.energy_kev, np.asarray(spectrum.counts, dtype=np.float64)
+    fwhm = float(setup.detector.fwhm_kev(beam_kev))
+    peak = counts[np.abs(energy - beam_kev) < 1.2 * fwhm].sum()
+    above = counts[(energy > beam_kev + 1.5 * fwhm) & (energy < 1.8 * beam_kev)].sum()
+    return bool(above < _MOST_ABOVE * peak)
 
 
 def _less(elements: np.ndarray, anode: str | None) -> np.ndarray:

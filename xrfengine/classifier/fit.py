@@ -20,6 +20,9 @@ MODEL_ERROR = 0.01
 
 _FILTERS_UM = (0.0, 600.0, 2500.0)
 _ALL = np.arange(len(ELEMENTS))
+_MOST_PEAKS = 8
+_CLEAR = 8.0  # standard deviations from which a peak tells its width
+_WIDEST_SILICON_KEV = 0.32
 
 
 def guess_setup(spectrum: Spectrum, anode: str | None = None) -> Setup:
@@ -54,29 +57,44 @@ def guess_end(counts: np.ndarray, energy_kev: np.ndarray) -> float:
 
 
 def guess_fwhm(counts: np.ndarray, energy_kev: np.ndarray) -> float:
-    """Resolution at Mn Kα from the strongest peaks, keV: the narrowest one that is well seen.
+    """Resolution at Mn Kα from the clearest peaks, keV.
 
-    Looked for with a wide window first: in a narrow one the peaks of a gas detector look like
-    background.
+    Peaks that a silicon detector would show are looked for first, anywhere above the continuum: a
+    single one proves it, for the humps of scatter and continuum are in every spectrum. Without
+    any, the widths are those of a gas detector.
     """
-    wide = _peak_widths(counts, energy_kev, reach_kev=2.2)
+    gain = float(np.diff(energy_kev).mean())
+    narrow = _peak_widths(counts, energy_kev, 0.5, _standing_out(counts, gain), least=_CLEAR)
+    narrow = narrow[narrow < _WIDEST_SILICON_KEV]
+    if narrow.size:
+        return float(np.clip(np.percentile(narrow, 30), 0.11, _WIDEST_SILICON_KEV))
+    wide = _peak_widths(counts, energy_kev, 2.2, counts, least=30.0)
     if wide.size and np.percentile(wide, 30) > 0.4:
         return float(np.clip(np.percentile(wide, 30), 0.4, 1.3))
-    narrow = _peak_widths(counts, energy_kev, reach_kev=0.5)
-    if not narrow.size:
-        return 0.15
-    return float(np.clip(np.percentile(narrow, 30), 0.11, 1.3))
+    return 0.15
 
 
-def _peak_widths(counts: np.ndarray, energy_kev: np.ndarray, reach_kev: float) -> np.ndarray:
-    """Widths of the strongest peaks, brought to Mn Kα, keV."""
+def _standing_out(counts: np.ndarray, gain_kev: float) -> np.ndarray:
+    """By how many standard deviations each channel rises over those 0.4 keV to both sides."""
+    reach, half = max(int(0.4 / gain_kev), 2), max(int(0.04 / gain_kev), 0)
+    box = np.full(2 * half + 1, 1.0)
+    sums = np.convolve(counts, box, mode="same")
+    padded = np.pad(sums, reach, mode="edge")
+    base = 0.5 * (padded[: -2 * reach] + padded[2 * reach :])
+    return (sums - base) / np.sqrt(sums + 0.5 * base + 1.0)
+
+
+def _peak_widths(
+    counts: np.ndarray, energy_kev: np.ndarray, reach_kev: float, rank: np.ndarray, least: float
+) -> np.ndarray:
+    """Widths of the peaks first in rank, brought to Mn Kα, keV."""
     gain = float(np.diff(energy_kev).mean())
     reach = max(int(reach_kev / gain), 4)
     found = []
-    left = np.where((energy_kev > 1.2) & (energy_kev < 18.0), counts, 0.0)
-    for _ in range(6):
+    left = np.where((energy_kev > 1.2) & (energy_kev < 18.0), rank, 0.0)
+    for _ in range(_MOST_PEAKS):
         top = int(left.argmax())
-        if left[top] < 30:
+        if left[top] < least:
             break
         first = max(top - reach, 0)
         around, centre = counts[first : top + reach + 1], top - first
