@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xrfengine.errors import SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress, part
 
-_CHUNK = 1 << 15
-_POLISH = 3  # passes over all pixels at the end
+if TYPE_CHECKING:
+    from torch import Tensor
+
+POLISH_PASSES = 3
+"""Passes over all pixels at the end, without a neighbourhood."""
+
+_CHUNK = 1 << 12  # short sums: their order, and so the result, does not hang on threads
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class SomSettings:
     n_starts : int
         Arrangements tried; the one with the least quantisation error is kept.
     max_learn : int
-        Learn from so many pixels, drawn at random, where there are more.
+        Learn from so many pixels, drawn at random, where there are more; 0 learns from all.
     seed : int
     """
 
@@ -58,9 +63,11 @@ class SomSettings:
                 f"a self-organising map of {self.rows}×{self.columns} nodes cannot be trained",
                 "Use at least 1×1 and at most 4096 nodes.",
             )
-        for name in ("n_passes", "n_starts", "max_learn"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}", "It must be 1 or more.")
+        for name, least in (("n_passes", 1), ("n_starts", 1), ("max_learn", 0)):
+            if getattr(self, name) < least:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}", f"It must be {least} or more."
+                )
         if self.sigma_stop <= 0 or self.sigma_start < 0:
             raise SettingsError(
                 f"the neighbourhood shrinks from {self.sigma_start:g} to {self.sigma_stop:g}",
@@ -80,6 +87,7 @@ def train_som(
     settings: SomSettings | None = None,
     *,
     initial: np.ndarray | None = None,
+    device: str | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken = NEVER,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -93,6 +101,8 @@ def train_som(
     initial : ndarray, shape (rows·columns, d), optional
         Where the nodes start, the only start then; by default on a sheet along the two widest
         directions of the data, then on pixels drawn at random.
+    device : str, optional
+        Where torch computes: "cpu" or "cuda"; by default "cuda" where there is one.
 
     Returns
     -------
@@ -103,115 +113,166 @@ def train_som(
     Raises
     ------
     SettingsError
-        If the features are empty or not a matrix.
+        If the features are empty or not a matrix, or there is no such device.
     Cancelled
         Between two chunks, when ``cancel`` was set.
     """
+    import torch
+
     settings = settings or SomSettings()
     data = np.ascontiguousarray(features, dtype=np.float32)
     if data.ndim != 2 or 0 in data.shape:
         raise SettingsError(f"a map needs features of shape (n, d), got {data.shape}")
+    place = _device(device)
     # Distances are taken by products: subtracting the mean first keeps their digits.
     centre = data.mean(axis=0, dtype=np.float64).astype(np.float32)
     data = data - centre
     random = np.random.default_rng(settings.seed)
     sample = data
-    if len(data) > settings.max_learn:
+    if 0 < settings.max_learn < len(data):
         sample = data[np.sort(random.choice(len(data), settings.max_learn, replace=False))]
     grid = np.indices((settings.rows, settings.columns)).reshape(2, -1).T.astype(np.float64)
-    starts = _starts(sample, grid, settings.n_starts, random)
-    if initial is not None:
+    if initial is None:
+        starts = _starts(sample, grid, settings.n_starts, random)
+    else:
         if initial.shape != (len(grid), data.shape[1]):
             raise SettingsError(
                 f"the map starts from nodes of shape {initial.shape}",
                 f"It needs {(len(grid), data.shape[1])}.",
             )
         starts = [np.asarray(initial, dtype=np.float32) - centre]
-    best, nodes = np.inf, starts[0]
-    for i, start in enumerate(starts):
-        step = part(progress, 0.9 * i / len(starts), 0.9 * (i + 1) / len(starts))
-        learned = _learn(sample, start, grid, settings, random, step, cancel)
-        error = quantisation_error(sample, learned)
-        if error < best:
-            best, nodes = error, learned
-    labels = np.full(len(data), -1, dtype=np.int32)
-    for i in range(_POLISH):
-        cancel.check()
-        sums, members = _assign(data, nodes, labels, cancel)
-        held = members > 0  # a node without pixels stays where it is
-        nodes[held] = (sums[held] / members[held, None]).astype(np.float32)
-        progress(0.9 + 0.1 * (i + 1) / (_POLISH + 1), "Self-organising map")
-    _assign(data, nodes, labels, cancel)
+    with torch.inference_mode():
+        rows = _with_ones(data, place)
+        learn = rows if sample is data else _with_ones(sample, place)
+        best, nodes = np.inf, torch.from_numpy(starts[0]).to(place)
+        for i, start in enumerate(starts):
+            step = part(progress, 0.9 * i / len(starts), 0.9 * (i + 1) / len(starts))
+            learned = _learn(learn, start, grid, settings, random, step, cancel)
+            error = _mean_distance(learn, learned, cancel) if len(starts) > 1 else 0.0
+            if error < best:
+                best, nodes = error, learned
+        for i in range(POLISH_PASSES):
+            totals, _ = _assign(rows, nodes, cancel)
+            members = totals[:, -1:]
+            # A node without pixels stays where it is.
+            means = (totals[:, :-1] / members.clamp(min=1.0)).to(nodes.dtype)
+            nodes = torch.where(members > 0, means, nodes)
+            progress(0.9 + 0.1 * (i + 1) / (POLISH_PASSES + 1), "Self-organising map")
+        _, labels = _assign(rows, nodes, cancel)
     progress(1.0, "Self-organising map")
-    return labels, nodes + centre
+    return labels.cpu().numpy().astype(np.int32), nodes.cpu().numpy() + centre
 
 
 def quantisation_error(features: np.ndarray, nodes: np.ndarray) -> float:
     """Mean Euclidean distance of the rows (n, d) to their nearest node (node, d)."""
+    nodes = np.asarray(nodes, dtype=np.float64)
+    centre = nodes.mean(axis=0)  # subtracted, so that products keep their digits
+    nodes = nodes - centre
     total = 0.0
-    for chunk in chunks(len(features), max(1, (1 << 22) // nodes.size)):
-        gap = features[chunk, None, :].astype(np.float64) - nodes[None]
-        total += float(np.sqrt((gap**2).sum(axis=2).min(axis=1)).sum())
+    for chunk in chunks(len(features), _CHUNK):
+        rows = features[chunk] - centre
+        nearest = (rows @ nodes.T - 0.5 * (nodes * nodes).sum(axis=1)).argmax(axis=1)
+        total += float(np.linalg.norm(rows - nodes[nearest], axis=1).sum())
     return total / len(features)
 
 
+def _device(asked: str | None) -> str:
+    import torch
+
+    if asked is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked.startswith("cuda") and not torch.cuda.is_available():
+        raise SettingsError(f"there is no device {asked!r}", "Use 'cpu', or leave it out.")
+    return asked
+
+
+def _with_ones(rows: np.ndarray, device: str) -> Tensor:
+    """Rows (n, d + 1) on the device, the last column 1.
+
+    With it one product scores the nodes, norm included, and one product sums and counts.
+    """
+    import torch
+
+    made = torch.ones(len(rows), rows.shape[1] + 1, dtype=torch.float32, device=device)
+    made[:, :-1] = torch.from_numpy(rows).to(device)
+    return made
+
+
 def _learn(
-    sample: np.ndarray,
+    sample: Tensor,
     start: np.ndarray,
     grid: np.ndarray,
     settings: SomSettings,
     random: np.random.Generator,
     progress: Progress,
     cancel: CancelToken,
-) -> np.ndarray:
-    """Nodes (node, d) after ``n_passes`` over the sample, from ``start``."""
-    nodes = start.copy()
-    apart = ((grid[:, None] - grid[None]) ** 2).sum(axis=2)
+) -> Tensor:
+    """Nodes (node, d) after ``n_passes`` over the sample (n, d + 1), from ``start``."""
+    import torch
+
+    device = sample.device
+    nodes = torch.from_numpy(start).to(device, copy=True)
+    apart = torch.from_numpy(((grid[:, None] - grid[None]) ** 2).sum(axis=2)).to(device)
     first = settings.sigma_start or max(settings.rows, settings.columns) / 3.0
     size = int(np.clip(len(sample) // 64, 16, 512))
     for i in range(settings.n_passes):
-        cancel.check()
-        order = random.permutation(len(sample))
+        order = torch.from_numpy(random.permutation(len(sample))).to(device)
+        mixed = sample[order]
         for chunk in chunks(len(sample), size):
+            cancel.check()
             done = (i + chunk.start / len(sample)) / settings.n_passes
             sigma = first * (settings.sigma_stop / first) ** done
             rate = 0.5 / (1.0 + 2.0 * done)
-            pull = np.exp(-apart / (2.0 * sigma**2)).astype(np.float32)
-            block = sample[order[chunk]]
-            sums, members = _sums(block, _nearest(block, nodes), len(nodes))
-            weight = pull @ members
-            moved = weight > 1e-9
-            aim = (pull @ sums)[moved] / weight[moved, None]
+            pull = torch.exp(apart / (-2.0 * sigma**2)).to(torch.float32)
+            block = mixed[chunk]
+            pulled = pull @ _totals(block, _nearest(block, nodes), len(nodes))
+            weight = pulled[:, -1:]
+            aim = pulled[:, :-1] / weight.clamp(min=1e-9)
             # As many small steps, one after another, would have moved the node.
-            nodes[moved] += (1.0 - (1.0 - rate) ** weight[moved, None]) * (aim - nodes[moved])
+            far = torch.where(weight > 1e-9, 1.0 - (1.0 - rate) ** weight, 0.0)
+            nodes += far * (aim - nodes)
         progress((i + 1) / settings.n_passes, "Self-organising map")
     return nodes
 
 
-def _nearest(rows: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-    """Index of the nearest node of every row."""
-    return (rows @ nodes.T - 0.5 * (nodes * nodes).sum(axis=1)).argmax(axis=1)
+def _nearest(rows: Tensor, nodes: Tensor) -> Tensor:
+    """Index of the nearest node (node, d) of every row (n, d + 1)."""
+    import torch
+
+    half = -0.5 * (nodes * nodes).sum(dim=1, keepdim=True)
+    return (rows @ torch.cat([nodes, half], dim=1).T).argmax(dim=1)
 
 
-def _sums(rows: np.ndarray, nearest: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the rows of each node, (n, d), and their number, (n,)."""
-    chosen = np.zeros((len(rows), n), dtype=np.float32)
-    chosen[np.arange(len(rows)), nearest] = 1.0
-    return chosen.T @ rows, chosen.sum(axis=0)
+def _totals(rows: Tensor, nearest: Tensor, n: int) -> Tensor:
+    """Sum of the rows of each node, (n, d + 1), their number in the last column."""
+    import torch
+
+    numbers = torch.arange(n, device=rows.device)
+    return (nearest == numbers[:, None]).to(rows.dtype) @ rows
 
 
-def _assign(
-    data: np.ndarray, nodes: np.ndarray, labels: np.ndarray, cancel: CancelToken
-) -> tuple[np.ndarray, np.ndarray]:
-    """Write the nearest node of every row into ``labels``; sums and numbers as of `_sums`."""
-    sums, members = np.zeros(nodes.shape), np.zeros(len(nodes))
-    for chunk in chunks(len(data), _CHUNK):
+def _assign(rows: Tensor, nodes: Tensor, cancel: CancelToken) -> tuple[Tensor, Tensor]:
+    """Totals of each node, float64, as of `_totals`, and the nearest node of every row."""
+    import torch
+
+    totals = torch.zeros(len(nodes), rows.shape[1], dtype=torch.float64, device=rows.device)
+    labels = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
+    for chunk in chunks(len(rows), _CHUNK):
         cancel.check()
-        labels[chunk] = _nearest(data[chunk], nodes)
-        more, held = _sums(data[chunk], labels[chunk], len(nodes))
-        sums += more
-        members += held
-    return sums, members
+        labels[chunk] = _nearest(rows[chunk], nodes)
+        totals += _totals(rows[chunk], labels[chunk], len(nodes))
+    return totals, labels
+
+
+def _mean_distance(rows: Tensor, nodes: Tensor, cancel: CancelToken) -> float:
+    """Mean distance of the rows (n, d + 1) to their nearest node."""
+    total = 0.0
+    for chunk in chunks(len(rows), _CHUNK):
+        cancel.check()
+        block = rows[chunk]
+        gap = block[:, :-1] - nodes[_nearest(block, nodes)]
+        total += float(gap.norm(dim=1).double().sum())
+    return total / len(rows)
 
 
 def _starts(
