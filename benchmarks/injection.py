@@ -1,7 +1,7 @@
 """Injection test: what is found of line groups added to measured spectra that lack them.
 
     python benchmarks/injection.py LABELS.csv [--use tune] [--method NAME …] [--model FILE]
-                                   [--most N] [--json FILE]
+                                   [--most N] [--no-misfit] [--json FILE]
 
 Line groups of twelve elements, at 4 to 50 standard deviations of marginal significance, are drawn
 with counting noise and added to labelled X-ray spectra in which the element is neither certain
@@ -12,7 +12,8 @@ The amount that gives a significance follows from the fit of the spectrum with a
 elements, scatter, background, sum peaks and errors of the response free: amount over standard
 deviation, in the Fisher information with the injected counts included. Its variance holds, as
 that of the engine's fit and of the training labels does, a relative error of the model beside the
-counting noise, lest the sum of a painting call a thousandth of a peak significant.
+counting noise, lest the sum of a painting call a thousandth of a peak significant; and it grows
+by what the fit leaves unexplained around the line (``--no-misfit``: it does not).
 
 What is drawn is not what is fitted: every spectrum gets its own small error of energy and width,
 every injection its own ratios between line groups. Sums of the injected lines with others are left
@@ -57,6 +58,11 @@ MOST: Mapping[str, int] = {
 """Injections given to slow methods, the first of a shuffled list; the others get all."""
 
 
+BRIGHT_COUNTS = 3e5
+"""Hosts with more counts are also shown apart: a method that reads no more than so many of them
+cannot see what the others' noise would let it see."""
+
+
 def chosen_methods(names: Iterable[str] = (), model: Path | None = None) -> dict[str, Classify]:
     """Methods of ``benchmarks/peers`` by name, built; without names, all that can run here."""
     from peers import METHODS, Unavailable
@@ -81,6 +87,7 @@ def run(
     use: str | None = None,
     per_group: int = PER_GROUP,
     most: int | None = None,
+    misfit: bool = True,
     seed: int = 1,
     n_bootstrap: int = 1000,
     progress: Progress = no_progress,
@@ -97,6 +104,8 @@ def run(
         Only rows of this use.
     most : int or None
         Injections a method is given at most; None: as :data:`MOST` says.
+    misfit : bool
+        See :func:`injection_plan.injection_hosts`.
 
     Returns
     -------
@@ -104,15 +113,20 @@ def run(
         ``n_hosts``, ``n_injections``, ``hopeless``, ``sigmas``, and ``methods``: name → see
         :func:`_summary`.
     """
-    hosts = injection_hosts(labels_csv, use, per_group=per_group, seed=seed, progress=progress)
+    hosts = injection_hosts(
+        labels_csv, use, per_group=per_group, misfit=misfit, seed=seed, progress=progress
+    )
     planned, hopeless = injections(hosts, seed=seed)
+    bright = [host.spectrum.total > BRIGHT_COUNTS for host in hosts]
     result: dict[str, Any] = {
         "n_hosts": len(hosts),
+        "n_bright": sum(bright),
         "n_groups": len({host.entry.group for host in hosts}),
         "n_injections": len(planned),
         "hopeless": hopeless,
         "sigmas": list(SIGMAS),
         "use": use,
+        "misfit": misfit,
         "seed": seed,
         "methods": {},
     }
@@ -124,6 +138,9 @@ def run(
             progress((index + 1) / min(limit, len(planned)), name)
         seconds = time.perf_counter() - seconds
         summary = _summary(outcomes, seed, n_bootstrap)
+        for key, wanted in (("bright", True), ("dim", False)):
+            part = [o for o in outcomes if bright[o["host"]] == wanted]
+            summary[f"recall_{key}"] = _summary(part, seed, 2)["recall"]
         summary["s_per_spectrum"] = seconds / max(len(outcomes), 1)
         result["methods"][name] = summary
     return result
@@ -220,6 +237,10 @@ def print_table(result: Mapping[str, Any]) -> None:
             f"{name:<{width}}{cells}{m['further_false_alarms']:>9.3f}"
             f"{f'{low:.3f}…{high:.3f}':>16}{m['n']:>7}{1e3 * m['s_per_spectrum']:>7.1f}"
         )
+    for key, words in (("dim", "up to"), ("bright", "above")):
+        print(f"recall in spectra of {words} {BRIGHT_COUNTS:.0e} counts")
+        for name, m in result["methods"].items():
+            print(f"{name:<{width}}" + "".join(_cell(m[f"recall_{key}"][s]) for s in sigmas))
     print("from 10 σ up, by element")
     print(" " * width + "".join(f"{e:>7}" for e in INJECTED))
     for name, m in result["methods"].items():
@@ -241,6 +262,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--most", type=int)
     parser.add_argument("--per-group", type=int, default=PER_GROUP)
+    parser.add_argument("--no-misfit", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -258,6 +280,7 @@ def main() -> None:
         use=given.use,
         per_group=given.per_group,
         most=given.most,
+        misfit=not given.no_misfit,
         seed=given.seed,
         progress=_on_stderr,
     )

@@ -87,44 +87,68 @@ class Injection:
     seed: int
 
 
+def hosts_of(
+    labels_csv: Path, use: str | None = None, *, per_group: int = PER_GROUP, seed: int = 1
+) -> list[tuple[LabelledFile, Mapping[str, str]]]:
+    """Trusted X-ray rows to inject into, at most ``per_group`` of a group, with all columns.
+
+    Raises
+    ------
+    ReadError
+        If the table cannot be read.
+    """
+    labels = read_labels(labels_csv)
+    with Path(labels_csv).open(newline="", encoding="utf-8") as file:
+        facts = {row["file"]: row for row in csv.DictReader(file)}
+    groups: dict[str, list[LabelledFile]] = {}
+    for entry in labels:
+        trusted = facts[entry.file].get("trust", "high") in _TRUSTED
+        if entry.domain == "xray" and trusted and (use is None or entry.use == use):
+            groups.setdefault(entry.group, []).append(entry)
+    rng = np.random.default_rng((seed, 0x6709))
+    return [
+        (group[i], facts[group[i].file])
+        for group in groups.values()
+        for i in sorted(rng.permutation(len(group))[:per_group])
+    ]
+
+
 def injection_hosts(
     labels_csv: Path,
     use: str | None = None,
     *,
     per_group: int = PER_GROUP,
+    misfit: bool = True,
     seed: int = 1,
     progress: Progress = no_progress,
 ) -> list[Host]:
     """Labelled X-ray spectra, at most ``per_group`` of one instrument and setting.
+
+    Parameters
+    ----------
+    misfit : bool
+        Standard deviations grow by what the fit of the spectrum leaves unexplained around a
+        line (diffraction, tails): Birge's ratio, see
+        :func:`~xrfengine.classifier.fit_solve.misfit`.
 
     Raises
     ------
     ReadError
         If the table or a file cannot be read.
     """
-    labels_csv = Path(labels_csv)
-    with labels_csv.open(newline="", encoding="utf-8") as file:
-        facts = {row["file"]: row for row in csv.DictReader(file)}
-    groups: dict[str, list[LabelledFile]] = {}
-    for entry in read_labels(labels_csv):
-        trusted = facts[entry.file].get("trust", "high") in _TRUSTED
-        if entry.domain == "xray" and trusted and (use is None or entry.use == use):
-            groups.setdefault(entry.group, []).append(entry)
     rng = np.random.default_rng((seed, 0x4057))
-    chosen = [
-        group[i]
-        for group in groups.values()
-        for i in sorted(rng.permutation(len(group))[:per_group])
-    ]
+    chosen = hosts_of(labels_csv, use, per_group=per_group, seed=seed)
     found = []
-    for index, entry in enumerate(chosen):
-        spectrum = labelled_spectrum(entry, labels_csv.parent)
-        found.append(_host(entry, spectrum, facts[entry.file], rng))
+    for index, (entry, facts) in enumerate(chosen):
+        spectrum = labelled_spectrum(entry, Path(labels_csv).parent)
+        found.append(_host(entry, spectrum, facts, misfit, rng))
         progress((index + 1) / len(chosen), entry.file)
     return found
 
 
-def _host(entry: LabelledFile, spectrum: Spectrum, facts: Mapping[str, str], rng) -> Host:
+def _host(
+    entry: LabelledFile, spectrum: Spectrum, facts: Mapping[str, str], misfit: bool, rng
+) -> Host:
     anodes = [e for e in facts["instrument_lines"].split() if e in ANODES]
     anode = anodes[0] if anodes else None
     # Voltage and anode stand in the table: the amounts should not hang on guessing them.
@@ -145,7 +169,7 @@ def _host(entry: LabelledFile, spectrum: Spectrum, facts: Mapping[str, str], rng
     setup = _shifted(setup, 0.0)
     shapes = shapes_of(setup)
     rows = np.array([ELEMENTS.index(e) for e in labelled if e != setup.anode], dtype=int)
-    solution = fit_bins(shapes, spectrum.counts, rows, model_error=MODEL_ERROR)
+    solution = fit_bins(shapes, spectrum.counts, rows, model_error=MODEL_ERROR, inflate=misfit)
     detector = replace(
         setup.detector,
         fwhm_mn_kev=setup.detector.fwhm_mn_kev * float(np.exp(rng.normal(0.0, _WIDTH_ERROR))),
