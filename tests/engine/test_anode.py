@@ -1,15 +1,20 @@
 """Tube lines and air told from the sample, on spectra whose scatter is known."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from xrfengine.classifier.anode import beam_energy, find_setup, instrument_lines
+from xrfengine.classifier.anode import ANODES, beam_energy, find_setup, instrument_lines
+from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.cube import Calibration, Instrument, Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS
 
+LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels.csv"
 CALIBRATION = Calibration(0.0, 0.02)
 DETECTOR = Detector.sdd(0.145)
 
@@ -120,3 +125,24 @@ def test_a_tube_is_no_beam():
     spectrum = scattered(tube("Rh"), {"Fe": 400, "Cu": 500}, amounts, background=40.0)
     found, _ = instrument_lines(spectrum)
     assert (found.anode, found.excitation) == ("Rh", "tube")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not LABELS.is_file(), reason="no labelled spectra at ../shared/data")
+def test_anodes_of_measured_spectra():
+    """One spectrum of every instrument and anode: none wrong, most found."""
+    with LABELS.open() as file:
+        stated = {row["file"]: row["instrument_lines"] for row in csv.DictReader(file)}
+    asked, found, wrong = {}, 0, []
+    for entry in read_labels(LABELS):
+        anode = set(stated[entry.file].split()) & set(ANODES) - {"Cu", "Ni", "Fe", "Cr"}
+        if entry.use == "tune" and entry.domain == "xray" and len(anode) == 1:
+            asked.setdefault((entry.group, stated[entry.file]), (entry, *anode))
+    assert len(asked) > 10
+    for entry, anode in asked.values():
+        said = find_setup(labelled_spectrum(entry, LABELS.parent))[0].anode
+        found += said == anode
+        if said not in (anode, None):
+            wrong.append((entry.file, anode, said))
+    assert not wrong
+    assert found >= 0.7 * len(asked)

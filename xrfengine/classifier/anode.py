@@ -26,7 +26,11 @@ from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
 
 ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
-"""Anodes that can be given; those whose Compton peak the detector resolves can be inferred."""
+"""Anodes that can be given."""
+
+INFERRED: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Au")
+"""Anodes that can be told by their scatter. The Compton peaks of lighter ones stand within 1.3
+peak widths of their own lines, which are those of common elements of samples."""
 
 _LEAST_GAIN = 40.0
 _LEAST_COMPTON_Z = 5.0
@@ -71,7 +75,7 @@ class InstrumentLines:
         if self.excitation == "mono":
             start = f"Monochromatic beam of {self.end_kev:.2f} keV, by its scatter"
         elif self.anode is None:
-            start = "No scatter that tells the anode of the tube"
+            start = "No scatter of a tube's anode is seen"
         elif self.source == "given":
             start = f"Anode {self.anode}, as given"
         elif self.compton_z < _LEAST_COMPTON_Z:
@@ -199,7 +203,7 @@ def _shows_soft_anode(setup: Setup, solution: Solution) -> bool:
 def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
     trials = [
         replace(setup, anode=symbol)
-        for symbol in ANODES
+        for symbol in INFERRED
         if edge_energy_kev(symbol, "K") < 0.95 * setup.end_kev
         or 8.0 < edge_energy_kev(symbol, "L3") < 0.95 * setup.end_kev
     ]

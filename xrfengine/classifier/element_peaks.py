@@ -21,6 +21,11 @@ _RESOLVED = 0.7  # lines nearer than this many peak widths are one peak
 _LEAST_SHARE = 0.02
 _REPLACEABLE = 6.0  # loss in χ² that another element may cost before it is told apart
 _MERGED = 0.6  # the same, from which a gas detector shows a mixture of the two as one peak
+_RARE = frozenset(
+    ("La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu")
+    + ("Hf", "Ta", "Re", "Os", "Ir", "Tl", "Th", "U")
+)
+"""Named last, or not at all, where anything could stand in for anything."""
 _LIKE = 0.3  # cosine of the shapes from which one element can stand in for another
 
 
@@ -149,9 +154,16 @@ def free_lines(
 
 def peak_counts(fit: SpectrumFit, template: np.ndarray) -> float:
     """Counts above the background in the place of a line, whoever they belong to."""
-    net = fit.counts - fit.solution.background
-    weighted = template / fit.solution.variance
-    return float(weighted @ net / (weighted @ template))
+    weight = local_weight(fit, template)
+    return float(weight @ (fit.counts - fit.solution.background) / (weight @ template))
+
+
+def local_weight(fit: SpectrumFit, template: np.ndarray) -> np.ndarray:
+    """Weight of each bin in what stands at a line, shape (bin,): near its top only.
+
+    Shelf and escape of a strong peak, where errors of the model are small, would weigh more.
+    """
+    return np.where(template > 0.1 * template.max(), template, 0.0) / fit.solution.variance
 
 
 def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
@@ -179,5 +191,18 @@ def replacements(fit: SpectrumFit, element: str) -> tuple[str, ...]:
         # One broad peak: a mixture of neighbours looks like the one between them.
         good |= like > _MERGED
         good[own_row] = False
-    order = np.lexsort((-z, -like)) if fit.setup.detector.kind == "gem" else np.argsort(-z)
-    return tuple(ELEMENTS[i] for i in order if good[i])[:6]
+    if fit.setup.detector.kind != "gem":
+        return tuple(ELEMENTS[i] for i in np.argsort(-z) if good[i])[:6]
+    # Neighbours in the table first: lines of one family, all of which move together.
+    family = _family(fit.shapes, element)
+    other = np.array([_family(fit.shapes, e) != family for e in ELEMENTS])
+    order = np.lexsort((-like, other))
+    near = [ELEMENTS[i] for i in order if good[i] and not other[i]][:4]
+    far = [ELEMENTS[i] for i in order if good[i] and other[i] and ELEMENTS[i] not in _RARE][:2]
+    return (*near, *far)
+
+
+def _family(shapes: Shapes, element: str) -> str:
+    """Family of the line that vouches for an element; empty where none is in range."""
+    peaks = peaks_of(shapes, element)
+    return peaks[0][0].family if peaks else ""

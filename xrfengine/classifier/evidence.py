@@ -19,8 +19,10 @@ from xrfengine.classifier.element_peaks import (
     peaks_of,
     replacements,
 )
-from xrfengine.classifier.fit import SpectrumFit, fit_spectrum
-from xrfengine.classifier.impostors import Impostor, impostors_at
+from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit, fit_spectrum, refine_setup
+from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.classifier.fit_solve import fit_bins
+from xrfengine.classifier.impostors import Impostor, impostors_at, scatter_words
 from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, Line
@@ -28,7 +30,10 @@ from xrfengine.lines import ELEMENTS, Line
 State = Literal["present", "absent", "unclear"]
 
 _SEEN, _DECISIVE = 3.0, 3.0
+_EXPLAINED = 0.7  # share of a peak from which others explain it
+_HIDDEN = 0.15  # share of a peak below which a line in it is judged by nothing but its size
 _TOLD_APART = 5.0  # below, nearly everything could stand in for nearly everything
+_ADDED_Z, _ADDED_PROBABILITY, _MOST_ADDED = 6.0, 0.1, 6
 _MENTION = 0.02  # probability from which an element not reported is worth a word
 
 
@@ -83,6 +88,8 @@ class Evidence:
         Its lines come, at least in part, from tube or air.
     wide : bool
         The detector's peaks are too wide to tell neighbouring elements apart.
+    scatter : tuple of str
+        Of the tube's anode: its scattered lines, in words.
     """
 
     element: str
@@ -96,6 +103,7 @@ class Evidence:
     inseparable: tuple[str, ...] = ()
     is_instrument: bool = False
     wide: bool = False
+    scatter: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, with the sentence."""
@@ -103,10 +111,15 @@ class Evidence:
 
     def sentence(self) -> str:
         """The evidence in words and numbers."""
+        verdict = "reported" if self.reported else "not reported"
         if not self.lines:
-            return f"{self.element}: none of its lines lies in the range of this spectrum."
+            return (
+                f"{self.element} {verdict}: none of its lines lies in the range of this spectrum."
+            )
         words = [*self._for(), *self._against()] if self.reported else self._not_reported()
-        if self.is_instrument:
+        if self.scatter:
+            words = [*self.scatter]
+        elif self.is_instrument:
             words.append("tube or air show its lines by themselves")
         if self.inseparable and (self.reported or self.z >= _TOLD_APART):
             group = "/".join(
@@ -114,14 +127,17 @@ class Evidence:
             )
             why = "this detector cannot separate" if self.wide else "the counts do not separate"
             words.append(f"{why} {group}")
-        verdict = "reported" if self.reported else "not reported"
+        if self.is_instrument:
+            verdict = "of the instrument"
         return f"{self.element} {verdict}: {'; '.join(words)}."
 
     def _for(self) -> list[str]:
         seen = [line for line in self.lines if line.state == "present"]
         words = []
         for line in seen[:3]:
-            ratio = "" if line is self.lines[0] else f" of {_count(line.expected)} expected"
+            # Below one count, "expected" says only that another family was not found at all.
+            told = line is not self.lines[0] and line.expected >= 1.0
+            ratio = f" of {_count(line.expected)} expected" if told else ""
             words.append(f"{_at(self.element, line)} is present ({_measured(line)}{ratio})")
         return words or ["none of its lines stands out by itself"]
 
@@ -138,18 +154,26 @@ class Evidence:
     def _not_reported(self) -> list[str]:
         main = self.lines[0]
         strongest = [i for i in self.impostors if i.share >= 0.2][:2]
-        explained = sum(i.share for i in self.impostors)
-        if strongest and explained >= 0.5:
-            names = " and ".join(i.name for i in strongest)
-            words = [f"{main.energy_kev:.2f} keV is explained by {names}"]
-        elif main.state == "present":
+        names = " and ".join(i.name for i in strongest)
+        stands = main.state == "present" and sum(i.share for i in self.impostors) < _EXPLAINED
+        if stands:
             words = [f"a peak stands at {main.energy_kev:.2f} keV ({_measured(main)})"]
+            if strongest:
+                words.append(f"{_share(sum(i.share for i in strongest))} there is {names}")
+        elif strongest:
+            words = [f"{main.energy_kev:.2f} keV is explained by {names}"]
         else:
             words = [f"no peak of its own at {main.energy_kev:.2f} keV ({_measured(main)})"]
         missing = [x for x in self.lines[1:] if x.state == "absent"]
         words += [_absent(self.element, x) for x in missing[:2]]
-        words += [i.witness for i in strongest if i.witness][:2]
+        words += list(dict.fromkeys(i.witness for i in strongest if i.witness))[:2]
+        if stands and self.probability is not None and not self.is_instrument:
+            words.append(f"its probability, {self.probability:.2f}, is below the threshold")
         return words
+
+
+def _share(value: float) -> str:
+    return "all" if value >= 0.95 else f"{value:.0%}"
 
 
 def _at(element: str, line: LineEvidence) -> str:
@@ -166,9 +190,8 @@ def _measured(line: LineEvidence) -> str:
 
 def _count(value: float) -> str:
     """Three significant figures are all that counts carry."""
-    if abs(value) < 100:
-        return f"{value:.0f}"
-    return f"{float(f'{value:.3g}'):,.0f}".replace(",", "\u202f")
+    rounded = value if abs(value) < 100 else float(f"{value:.3g}")
+    return f"{rounded:,.0f}".replace(",", "\u202f").replace("-", "\u2212")
 
 
 def explain(
@@ -178,6 +201,7 @@ def explain(
     *,
     instrument: Collection[str] = (),
     anode: str | None = None,
+    setup: Setup | None = None,
     fit: SpectrumFit | None = None,
 ) -> tuple[Evidence, ...]:
     """Evidence for the elements reported, and for those narrowly not.
@@ -193,6 +217,8 @@ def explain(
         Elements of tube and air, see :func:`~xrfengine.classifier.anode.instrument_lines`.
     anode : str or None
         Anode whose scatter is in the spectrum.
+    setup : Setup or None
+        The instrument, where it was found before.
     fit : SpectrumFit or None
         A fit at hand, to save making one.
 
@@ -208,7 +234,7 @@ def explain(
     """
     probabilities = dict(probabilities or {})
     if fit is None:
-        fit = fit_spectrum(spectrum, anode=anode)
+        fit = evidence_fit(spectrum, reported, probabilities, anode=anode, setup=setup)
     near = {e for e, p in probabilities.items() if p >= _MENTION}
     near |= {e for e in fit.elements if fit.z[e] >= 2 * _SEEN}
     unknown = sorted(set(reported) - set(ELEMENTS))
@@ -231,6 +257,52 @@ def explain(
     )
 
 
+def evidence_fit(
+    spectrum: Spectrum,
+    reported: Collection[str],
+    probabilities: Mapping[str, float],
+    *,
+    anode: str | None = None,
+    setup: Setup | None = None,
+) -> SpectrumFit:
+    """Fit a spectrum with what is reported, and with what is plainly left over.
+
+    Only elements that the classifier deems possible are added, strongest first: among 71, some
+    would always be found to fill a gap, and then be named as what explains another's line.
+
+    Parameters
+    ----------
+    probabilities : mapping of str to float
+        Of the classifier; empty: every element is possible.
+    """
+    if setup is None:
+        setup = refine_setup(spectrum, anode=anode)
+    if not probabilities:
+        return fit_spectrum(spectrum, setup=setup)
+    shapes = shapes_of(setup)
+    possible = {e for e, p in probabilities.items() if p >= _ADDED_PROBABILITY} | set(reported)
+    possible -= {setup.anode}
+    allowed = np.isin(ELEMENTS, sorted(possible))
+    chosen = np.flatnonzero(allowed & np.isin(ELEMENTS, sorted(reported)))
+    start = None
+    for _ in range(_MOST_ADDED + 1):
+        solution = fit_bins(
+            shapes,
+            spectrum.counts,
+            chosen,
+            model_error=MODEL_ERROR,
+            start=start,
+            inflate=True,
+        )
+        outside = np.where(allowed, np.nan_to_num(solution.outside_z, nan=0.0), 0.0)
+        best = int(outside.argmax())
+        if outside[best] < _ADDED_Z:
+            break
+        chosen, start = np.union1d(chosen, best), solution.model
+    counts = shapes.to_bins(shapes.to_fine(spectrum.counts))
+    return SpectrumFit(setup, shapes, solution, counts)
+
+
 def evidence(
     fit: SpectrumFit,
     element: str,
@@ -250,7 +322,9 @@ def evidence(
     z = fit.z[element]
     counts, error = fit.net_counts(element)
     if not peaks:
-        return Evidence(element, reported, probability, z, counts, error, (), ())
+        return Evidence(
+            element, reported, probability, z, counts, error, (), (), is_instrument=is_instrument
+        )
     templates = np.array([template for _, template, _ in peaks])
     observed, deviation = free_lines(fit, element, templates)
     without = fit.model_without(element)
@@ -263,9 +337,16 @@ def evidence(
             expected=float(expected),
             observed=float(found),
             error=float(spread),
-            state=_state(float(expected), float(found), float(spread), line, peaks[0][0]),
+            state=_state(
+                float(expected),
+                float(found),
+                float(spread),
+                line,
+                peaks[0][0],
+                peak_counts(fit, template),
+            ),
         )
-        for (line, _, _), expected, found, spread in zip(
+        for (line, template, _), expected, found, spread in zip(
             peaks, amount * shares, observed, deviation, strict=True
         )
     )
@@ -283,6 +364,7 @@ def evidence(
         inseparable=replacements(fit, element) if wide or z >= _TOLD_APART else (),
         is_instrument=is_instrument,
         wide=wide,
+        scatter=scatter_words(fit) if element == fit.setup.anode else (),
     )
 
 
@@ -305,7 +387,15 @@ def _amounts(fit, peaks, observed, deviation, reported: bool) -> np.ndarray:
     return amount
 
 
-def _state(expected: float, observed: float, error: float, line: Line, main: Line) -> State:
+def _state(
+    expected: float, observed: float, error: float, line: Line, main: Line, whole: float
+) -> State:
+    if (
+        line is not main
+        and expected < _HIDDEN * whole
+        and not expected / 3 < observed < 3 * expected
+    ):
+        return "unclear"  # so small a part of the peak there that it says nothing
     if observed >= _SEEN * error and observed >= 0.3 * expected:
         return "present"
     # A softer family may be missing for good reasons: the sample or the air keeps it.

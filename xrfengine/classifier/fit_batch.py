@@ -260,7 +260,7 @@ def _tie(hessian, ties, row, amounts, noise, n_slots) -> None:
     to = at + mate[spectrum, at]
     spread, ratio = spread[spectrum, at], ratio[spectrum, at]
     own, other = amounts[spectrum, at] / ratio, amounts[spectrum, to]
-    level = tie_level(own, other, noise[spectrum, to], ties.within[row][spectrum, at])
+    level = tie_level(own, other, noise[spectrum, to])
     weight = (spread * ratio * level) ** -2
     np.add.at(hessian, (spectrum, at, at), weight)
     np.add.at(hessian, (spectrum, to, to), weight * ratio**2)

@@ -70,6 +70,7 @@ class _Peaks:
     comparable: np.ndarray
     used: np.ndarray
     near: np.ndarray
+    away_kev: np.ndarray
     fwhm_kev: float
 
 
@@ -78,8 +79,8 @@ def _peak_table(shapes: Shapes, element: int) -> _Peaks:
     peaks = peaks_of(shapes, ELEMENTS[element])[:_MOST_PEAKS]
     n_bins = shapes.centres_kev.size
     templates, shares = np.zeros((_MOST_PEAKS, n_bins)), np.zeros(_MOST_PEAKS)
-    comparable, near = np.zeros(_MOST_PEAKS, dtype=bool), np.zeros(n_bins)
-    fwhm = 1.0
+    comparable, near = np.zeros(_MOST_PEAKS, dtype=bool), np.zeros(n_bins, dtype=bool)
+    away, fwhm = np.zeros(n_bins), 1.0
     for i, (line, template, share) in enumerate(peaks):
         main = peaks[0][0]
         templates[i], shares[i] = template, share
@@ -87,9 +88,9 @@ def _peak_table(shapes: Shapes, element: int) -> _Peaks:
     if peaks:
         fwhm = float(shapes.setup.detector.fwhm_kev(peaks[0][0].energy_kev))
         away = shapes.centres_kev - peaks[0][0].energy_kev
-        near = np.where(np.abs(away) < fwhm, away, 0.0)
+        near = np.abs(away) < fwhm
     used = np.arange(_MOST_PEAKS) < len(peaks)
-    return _Peaks(templates, shares, comparable, used, near, fwhm)
+    return _Peaks(templates, shares, comparable, used, near, away, fwhm)
 
 
 def squeezed(z: np.ndarray) -> np.ndarray:
@@ -153,7 +154,8 @@ def figures_of(fit: BatchFit, asked: np.ndarray, probability: np.ndarray) -> Fig
 
     comparable = stacked("comparable")
     scale = np.maximum(shares[:, 0], 1e-3)
-    under = weight[:, 0]
+    # Near the line only: shelf and escape of a strong peak would weigh more than its top.
+    under = weight[:, 0] * stacked("near")
     curvature = np.maximum((under * templates[:, 0]).sum(axis=1), _NOTHING)
     whole = np.maximum((under * net).sum(axis=1) / curvature, 0.0) / scale
     alone = np.maximum(found[:, 0], 0.0) / scale
@@ -178,7 +180,7 @@ def figures_of(fit: BatchFit, asked: np.ndarray, probability: np.ndarray) -> Fig
     total = np.log10(np.maximum(fit.counts.sum(axis=1), 1.0))[spectrum] - 4.0
     around = templates[:, 0] / np.maximum(templates[:, 0].sum(axis=1, keepdims=True), _NOTHING)
     misfit = np.log((around * fit.misfit[spectrum]).sum(axis=1) + _NOTHING).clip(0.0, 5.0)
-    off = _off_centre(fit, spectrum, templates[:, 0], own, stacked("near"), stacked("fwhm_kev"))
+    off = _off_centre(fit, spectrum, templates[:, 0], own, stacked)
     hard = squeezed(z)
     features = np.stack(
         [
@@ -259,9 +261,10 @@ def _escaped(fit, spectrum, slots, value) -> np.ndarray:
     return every[spectrum] - (value[:, None, :] @ table[mine])[:, 0]
 
 
-def _off_centre(fit, spectrum, template, own, near, fwhm) -> np.ndarray:
+def _off_centre(fit, spectrum, template, own, stacked) -> np.ndarray:
     """How far the peak stands from where it should, beyond its error; in peak widths, 0…0.5."""
-    weight = template * (near != 0)
+    near, fwhm = stacked("away_kev"), stacked("fwhm_kev")
+    weight = template * stacked("near")
     # What the fit took for an error of energies is no excuse here: the setup was refined before.
     mine = (fit.counts - fit.model + fit.corrected)[spectrum] + own
     height = np.maximum((weight * mine).sum(axis=1), _NOTHING)

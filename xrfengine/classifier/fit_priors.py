@@ -56,36 +56,32 @@ class Ties:
         Rows from here to the mate, 0 where there is none. Scatter and the empty row have none.
     spread, ratio : ndarray, shape (row + 1,)
         Relative width of the tie, and the expected ratio to the mate.
-    within : ndarray of bool, shape (row + 1,)
-        Both are of one family.
     """
 
     mate: np.ndarray
     spread: np.ndarray
     ratio: np.ndarray
-    within: np.ndarray
 
 
 def ties_of(shapes: Shapes) -> Ties:
     """The ties of every row, see :func:`tie`."""
     n = shapes.binned.shape[0] + 1
     mate, spread, ratio = np.zeros(n, dtype=int), np.ones(n), np.ones(n)
-    within = np.zeros(n, dtype=bool)
     main_of = _main_rows(shapes)
     element, part, share = shapes.element, shapes.part, shapes.share
     for i in range(element.size):
         main = int(main_of[element[i]])
         follows = i and element[i - 1] == element[i] and part[i - 1] == part[i] - 1
         if part[i] in _WITHIN_SIGMA and follows:
-            to, width, near = i - 1, _WITHIN_SIGMA[part[i]], True
+            to, width = i - 1, _WITHIN_SIGMA[part[i]]
         elif main in (i, -1):
             continue
         elif FAMILY_OF_PART[part[main]] == FAMILY_OF_PART[part[i]]:
-            to, width, near = main, _WITHIN_SIGMA[max(part[i], part[main])], True
+            to, width = main, _WITHIN_SIGMA[max(part[i], part[main])]
         else:
-            to, width, near = main, _BETWEEN_SIGMA, False
-        mate[i], spread[i], ratio[i], within[i] = to - i, width, share[i] / share[to], near
-    return Ties(mate, spread, ratio, within)
+            to, width = main, _BETWEEN_SIGMA
+        mate[i], spread[i], ratio[i] = to - i, width, share[i] / share[to]
+    return Ties(mate, spread, ratio)
 
 
 def tie(extra, shapes, rows, counts, variance, x) -> None:
@@ -98,7 +94,7 @@ def tie(extra, shapes, rows, counts, variance, x) -> None:
         return
     to = at + ties.mate[rows[at]]
     spread, ratio = ties.spread[rows[at]], ties.ratio[rows[at]]
-    level = tie_level(counts[at] / ratio, counts[to], noise[to], ties.within[rows[at]])
+    level = tie_level(counts[at] / ratio, counts[to], noise[to])
     weight = (spread * ratio * level) ** -2
     np.add.at(extra, (at, at), weight)
     np.add.at(extra, (to, to), weight * ratio**2)
@@ -109,10 +105,8 @@ def tie(extra, shapes, rows, counts, variance, x) -> None:
 _ties_of = functools.lru_cache(maxsize=12)(ties_of)
 
 
-def tie_level(
-    own: np.ndarray, other: np.ndarray, noise: np.ndarray, within: np.ndarray
-) -> np.ndarray:
-    """Counts that the width of a tie is relative to.
+def tie_level(own: np.ndarray, other: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Counts that the width of a tie is relative to: of both sides, so that neither opens it alone.
 
     Parameters
     ----------
@@ -120,14 +114,8 @@ def tie_level(
         Counts of the mate, by the group's own counts and as found.
     noise : ndarray
         Of the mate's counts, everything else fixed.
-    within : ndarray of bool
-        Both are of one family.
     """
-    least = 0.5 * noise
-    near = np.maximum(np.maximum(other, own), least)
-    # The mean of both sides, so that neither can open the tie alone.
-    far = np.maximum(np.minimum(other, 3.0 * own + noise), least)
-    return np.where(within, near, far)
+    return np.maximum(np.minimum(other, 3.0 * own + noise), 0.5 * noise)
 
 
 def smooth(extra, amounts, first, n_hats) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from xrfengine.classifier.element_peaks import local_weight
 from xrfengine.classifier.fit import SpectrumFit
 from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT
 from xrfengine.detector import AR_KA_KEV, SI_KA_KEV
@@ -15,6 +16,7 @@ from xrfengine.lines import Line, labelled_lines
 Kind = Literal["line", "escape", "sum", "scatter"]
 _LEAST_SHARE = 0.05
 _HIGHEST_KEV = 60.0
+_SEEN_Z = 3.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ def impostors_at(
         The model without the element.
     """
     solution, shapes = fit.solution, fit.shapes
-    weight = template / solution.variance
+    weight = local_weight(fit, template)
 
     def under(counts: np.ndarray) -> float:
         return float(weight @ counts)
 
     net = under(fit.counts - solution.background)
-    if net <= 0:
-        return ()
+    if net < _SEEN_Z * float(np.sqrt(weight**2 @ solution.variance)):
+        return ()  # nothing stands there to be explained
     reach = float(fit.setup.detector.fwhm_kev(energy_kev))
     found: list[Impostor] = []
     for other, amounts in fit.row_counts().items():
@@ -130,6 +132,27 @@ def _scatter_name(fit: SpectrumFit, name: str) -> str:
     return f"{word} scatter of the {fit.setup.anode} {family[0]} lines"
 
 
+def scatter_words(fit: SpectrumFit) -> tuple[str, ...]:
+    """The scattered lines of the anode in words, with counts; those that stand out."""
+    found: dict[str, list[float]] = {}
+    kev: dict[str, list[float]] = {}
+    first = fit.shapes.element.size
+    for index, name in enumerate(fit.shapes.scatter_names):
+        counts = float(fit.solution.scatter_counts[index])
+        if fit.solution.scatter_z[index] < _SEEN_Z:
+            continue
+        shape = fit.shapes.binned[first + index]
+        word = _scatter_name(fit, name)
+        found.setdefault(word, []).append(counts)
+        kev.setdefault(word, []).append(float(fit.shapes.centres_kev[shape.argmax()]) * counts)
+    return tuple(
+        f"{word} at {sum(kev[word]) / sum(counts):.1f} keV ({sum(counts):.3g} counts)".replace(
+            "e+0", "·10^"
+        )
+        for word, counts in found.items()
+    )
+
+
 def _nearest_line(fit: SpectrumFit, element: str, energy_kev: float, reach: float) -> Line | None:
     """The line of an element at an energy, if one lies within a peak width."""
     near = labelled_lines(element, energy_kev - 1.2 * reach, energy_kev + 1.2 * reach)
@@ -169,7 +192,7 @@ def _sum_peak(fit: SpectrumFit, energy_kev: float, reach: float, share: float) -
         for line in labelled_lines(element, low, min(energy_kev, _HIGHEST_KEV)):
             at = int(np.abs(fit.shapes.centres_kev - line.energy_kev).argmin())
             peaks.append((float(fit.solution.model[at]), line))
-    best, name, at_kev = 0.0, "the sum of other peaks", energy_kev
+    best, name, at_kev = 0.0, "sums of stronger peaks", energy_kev
     for i, (height, first) in enumerate(peaks):
         for other, second in peaks[i:]:
             total = first.energy_kev + second.energy_kev

@@ -29,7 +29,7 @@ from xrfengine.readers import probe
 
 if TYPE_CHECKING:
     from xrfengine.classifier.anode import InstrumentLines
-    from xrfengine.classifier.fit import SpectrumFit
+    from xrfengine.classifier.fit_shapes import Setup
     from xrfengine.classifier.predict import Classifier
     from xrfengine.classifier.verify import Verifier
 
@@ -181,7 +181,7 @@ def _identify(
         proposed=None if verifier is None else network,
     )
     if args.explain:
-        told = explained(spectrum, verdicts, lines, fit)
+        told = explained(spectrum, verdicts, lines, fit.setup)
     elements = []
     for item in verdicts:
         entry: dict[str, Any] = {
@@ -214,7 +214,7 @@ def explained(
     spectrum: Spectrum,
     verdicts: tuple[Identified, ...],
     lines: InstrumentLines,
-    fit: SpectrumFit,
+    setup: Setup,
 ) -> dict[str, Any]:
     """The instrument's lines, and the evidence by symbol; plain values.
 
@@ -227,7 +227,7 @@ def explained(
         [item.symbol for item in verdicts if item.present],
         {item.symbol: item.probability for item in verdicts},
         instrument=lines.elements,
-        fit=fit,
+        setup=setup,
     )
     return {
         "instrument": {**lines.to_dict(), "sentence": lines.sentence()},
