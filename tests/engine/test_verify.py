@@ -102,7 +102,9 @@ def test_a_false_proposal_is_overruled_and_a_shy_one_raised():
 
 def test_what_is_plainly_left_over_is_fitted():
     counts = counts_of({"Fe": 20_000, "Cu": 8_000})[None]
-    ((_, nothing), (places, found)) = figures(counts, SETUP, proposals()[None], 0.05, np.array([0]))
+    ((_, nothing), (places, found)) = figures(
+        counts, SETUP, proposals()[None], (0.05, 0.99), np.array([0])
+    )
     assert not nothing.spectrum.size
     assert places == [0]
     assert {ELEMENTS[e] for e in found.element} == {"Fe"}

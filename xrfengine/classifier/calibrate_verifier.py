@@ -4,8 +4,8 @@
 
 writes ``WEIGHTS.verify.json`` beside the weights, within five minutes of one core. Each batch has
 one random instrument, whose setup is found on the sum of its spectra as it would be for a cube;
-the network proposes, the fit measures, a logistic regression learns to weigh both. A quarter of
-the instruments is held apart for the threshold and the figures of the card.
+the network proposes, the fit measures, a logistic regression learns to weigh both. Threshold and
+figures of the card come from instruments held apart, a quarter at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,13 @@ from xrfengine.classifier.verify import (
     Verifier,
     anode_index,
     figures,
-    is_open,
     verifier_path,
 )
 from xrfengine.cube import Spectrum
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 from xrfengine.lines import ELEMENTS
 
-_HELD_APART = 4
+_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def gather(
     n_batches: int,
     batch_size: int,
     seed: int,
-    floor: float,
+    between: tuple[float, float],
     *,
     seconds: float = np.inf,
     progress: Progress = no_progress,
@@ -80,8 +79,8 @@ def gather(
     n_batches, batch_size : int
         Instruments, and spectra of each.
     seed : int
-    floor : float
-        Probability from which an element is looked at.
+    between : (floor, ceiling)
+        Probability from which an element is in the fit, and up to which it is in doubt.
     seconds : float
         Time after which no further batch is begun.
     """
@@ -94,7 +93,7 @@ def gather(
     end = time.monotonic() + seconds
     for number in range(n_batches):
         cancel.check()
-        if time.monotonic() > end and number >= 2 * _HELD_APART:
+        if time.monotonic() > end and number >= 2 * _FOLDS:
             break
         batch = simulator.batch(batch_size, rng)
         said = classifier.probabilities(batch.counts, batch.calibration)
@@ -107,7 +106,7 @@ def gather(
         wide = np.zeros((batch_size, len(ELEMENTS)))
         wide[:, columns] = said
         all_of_them = np.arange(batch_size)
-        for places, found in figures(batch.counts, setup, wide, floor, all_of_them, 1):
+        for places, found in figures(batch.counts, setup, wide, between, all_of_them, 1):
             mine = (column_of[found.element] >= 0) & (found.element != anode_index(setup))
             features.append(found.features[mine])
             spectra.append(number * batch_size + places[found.spectrum[mine]])
@@ -132,36 +131,31 @@ def learn(
 ) -> Verifier:
     """Fit the regression, and set the threshold for a rate of false alarms.
 
+    Threshold and figures come from probabilities that regressions without the instrument in
+    question gave, a quarter of the instruments being held apart in turn.
+
     Parameters
     ----------
     alarms_per_spectrum : float
-        Of the instruments held apart.
+        Over all elements.
     network : str
         Digest of the weights.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    truth = table.labels[table.spectrum, table.element]
-    apart = table.batch % _HELD_APART == 0
-    use = (truth >= 0) & ~apart[table.spectrum]
-    scales = table.features[use].std(axis=0) + 1e-9
-    model = LogisticRegression(C=1.0, max_iter=5000)
-    model.fit(table.features[use] / scales, truth[use])
-    weights = tuple(float(w) for w in model.coef_[0])
-    bias = float(model.intercept_[0])
-    trial = Verifier(weights, tuple(scales.tolist()), bias, 0.5, floor, ceiling, network, {})
-    verified = verified_probabilities(table, trial)
-    labels = table.labels[apart]
-    threshold = float(
-        np.clip(threshold_for(verified[apart], labels, alarms_per_spectrum), 0.3, 0.99)
-    )
-    figures_of_both = {}
+    fold = table.batch % _FOLDS
+    verified = table.network.astype(np.float64)
+    for number in range(_FOLDS):
+        apart = _regression(table, fold != number, floor, ceiling, network)
+        mine = fold == number
+        verified[mine] = verified_probabilities(table, apart)[mine]
+    labels = table.labels
+    threshold = float(np.clip(threshold_for(verified, labels, alarms_per_spectrum), 0.3, 0.99))
+    compared = {}
     for name, values, limit in (
-        ("network", table.network[apart], table.thresholds),
-        ("verified", verified[apart], threshold),
+        ("network", table.network, table.thresholds),
+        ("verified", verified, threshold),
     ):
         scores = binary_scores(values >= limit, labels)
-        figures_of_both[name] = {
+        compared[name] = {
             "f1": round(scores["f1"], 4),
             "recall": round(scores["recall"], 4),
             "false_alarms_per_spectrum": round(scores["false_alarms_per_spectrum"], 4),
@@ -171,24 +165,32 @@ def learn(
         for rate in (0.03, 0.1):
             even = threshold_for(values, labels, rate)
             recall = binary_scores(values >= even, labels)["recall"]
-            figures_of_both[name][f"recall_at_{rate}_false_alarms"] = round(recall, 4)
-    return Verifier(
-        weights,
-        trial.scales,
-        bias,
-        threshold,
-        floor,
-        ceiling,
-        network,
-        {**card, "spectra_held_apart": len(labels), "held_apart": figures_of_both},
-    )
+            compared[name][f"recall_at_{rate}_false_alarms"] = round(recall, 4)
+    final = _regression(table, np.ones(len(fold), dtype=bool), floor, ceiling, network)
+    return replace(final, threshold=threshold, card={**card, "held_apart": compared})
+
+
+def _regression(
+    table: Table, spectra: np.ndarray, floor: float, ceiling: float, network: str
+) -> Verifier:
+    """Logistic regression on some of the spectra, bool (spectrum,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    truth = table.labels[table.spectrum, table.element]
+    use = (truth >= 0) & spectra[table.spectrum]
+    scales = table.features[use].std(axis=0) + 1e-9
+    model = LogisticRegression(C=1.0, max_iter=5000)
+    model.fit(table.features[use] / scales, truth[use])
+    weights = tuple(float(w) for w in model.coef_[0])
+    bias = float(model.intercept_[0])
+    return Verifier(weights, tuple(scales.tolist()), bias, 0.5, floor, ceiling, network, {})
 
 
 def verified_probabilities(table: Table, verifier: Verifier) -> np.ndarray:
     """Network and fit together, shape (spectrum, element)."""
     verified = table.network.copy()
     verified[table.spectrum, table.element] = verifier.probability(table.features)
-    return np.where(is_open(table.network, verifier)[:, None], verified, table.network)
+    return verified
 
 
 def threshold_for(values: np.ndarray, labels: np.ndarray, alarms_per_spectrum: float) -> float:
@@ -211,7 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--floor", type=float, default=0.02)
     parser.add_argument("--ceiling", type=float, default=0.995)
     parser.add_argument(
-        "--false-alarms", type=float, default=0.05, help="a simulated spectrum (default: 0.05)"
+        "--false-alarms", type=float, default=0.1, help="a simulated spectrum (default: 0.1)"
     )
     parser.add_argument("--minutes", type=float, default=4.5, help="end gathering after this")
     given = parser.parse_args(arguments)
@@ -221,7 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
         given.batches,
         given.batch_size,
         given.seed,
-        given.floor,
+        (given.floor, given.ceiling),
         seconds=60.0 * given.minutes,
     )
     card = {

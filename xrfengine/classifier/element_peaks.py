@@ -11,7 +11,7 @@ from xrfengine.classifier.fit import SpectrumFit
 from xrfengine.classifier.fit_shapes import SOFT_KEV, SOFT_WEIGHT, Shapes
 from xrfengine.classifier.fit_solve import composites
 from xrfengine.detector import render_groups
-from xrfengine.lines import ELEMENTS, Line, LineGroup, line_groups
+from xrfengine.lines import ELEMENTS, Line, LineGroup, atomic_number, line_groups
 
 Peak = tuple[Line, np.ndarray, float]
 """A peak of an element: merged line, its template (bin,) of unit sum, its expected share."""
@@ -22,8 +22,7 @@ _LEAST_SHARE = 0.02
 _REPLACEABLE = 6.0  # loss in χ² that another element may cost before it is told apart
 _MERGED = 0.6  # the same, from which a gas detector shows a mixture of the two as one peak
 _RARE = frozenset(
-    ("La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu")
-    + ("Hf", "Ta", "Re", "Os", "Ir", "Tl", "Th", "U")
+    e for e in ELEMENTS if atomic_number(e) in {*range(57, 74), 75, 76, 77, 81, 90, 92}
 )
 """Named last, or not at all, where anything could stand in for anything."""
 _LIKE = 0.3  # cosine of the shapes from which one element can stand in for another

@@ -57,7 +57,8 @@ class Verifier:
     floor : float
         Network probability below which an element is left out of the fit.
     ceiling : float
-        Spectra whose every element is below the floor or above this are not fitted.
+        Network probability above which an element is beyond doubt: it is fitted, but stays as it
+        is. Spectra without any element between floor and ceiling are not fitted.
     network : str
         Digest of the weights it was calibrated for; for others it means nothing.
     card : mapping
@@ -261,7 +262,14 @@ def verify_spectra(
         wide = np.zeros((shape[0], len(ELEMENTS)))
         wide[:, columns] = probabilities
         for places, found in figures(
-            counts, setup, wide, verifier.floor, np.flatnonzero(fitted), n_threads, progress, cancel
+            counts,
+            setup,
+            wide,
+            (verifier.floor, verifier.ceiling),
+            np.flatnonzero(fitted),
+            n_threads,
+            progress,
+            cancel,
         ):
             at = np.full(len(ELEMENTS), -1)
             at[columns] = np.arange(columns.size)
@@ -318,20 +326,20 @@ def figures(
     counts: np.ndarray,
     setup: Setup,
     proposed: np.ndarray,
-    floor: float,
+    between: tuple[float, float],
     places: np.ndarray,
     n_threads: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken = NEVER,
 ) -> Iterator[tuple[np.ndarray, Figures]]:
-    """Figures of every proposed element, some spectra at a time, in no order.
+    """Figures of every element in doubt, some spectra at a time, in no order.
 
     Parameters
     ----------
     counts : ndarray, shape (n, channel)
     proposed : ndarray, shape (n, element of ``ELEMENTS``), 0…1
-    floor : float
-        Probability from which an element is proposed.
+    between : (floor, ceiling)
+        Probability from which an element is in the fit, and up to which it is in doubt.
     places : ndarray of int
         Spectra to look at.
 
@@ -349,12 +357,12 @@ def figures(
 
     def look(mine: np.ndarray) -> list[tuple[np.ndarray, Figures]]:
         cancel.check()
-        return list(_looked_at(operators, counts[mine], proposed[mine], floor, mine))
+        return list(_looked_at(operators, counts[mine], proposed[mine], between, mine))
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads, "verify") as pool:
         for block in chunks(places.size, _BLOCK):
             mine = places[block]
-            mine = mine[np.argsort((proposed[mine] >= floor).sum(axis=1), kind="stable")]
+            mine = mine[np.argsort((proposed[mine] >= between[0]).sum(axis=1), kind="stable")]
             coming = [pool.submit(look, mine[some]) for some in chunks(mine.size, _AT_ONCE)]
             try:
                 for future in as_completed(coming):
@@ -367,17 +375,21 @@ def figures(
 
 
 def _looked_at(
-    operators: Operators, counts: np.ndarray, said: np.ndarray, floor: float, places: np.ndarray
+    operators: Operators,
+    counts: np.ndarray,
+    said: np.ndarray,
+    between: tuple[float, float],
+    places: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, Figures]]:
     """Fit the proposed elements, and once more where something is plainly left over."""
-    chosen = said >= floor
+    chosen, doubtful = said >= between[0], said <= between[1]
     fit = fit_batch(operators, counts, chosen, model_error=MODEL_ERROR)
     left = np.where(chosen, 0.0, left_over(fit))
     best = left.argmax(axis=1)
     missing = left[np.arange(len(left)), best] >= _ADDED_Z
-    yield places, figures_of(fit, chosen & ~missing[:, None], said)
+    yield places, figures_of(fit, chosen & doubtful & ~missing[:, None], said)
     if missing.any():
         chosen = chosen[missing]
         chosen[np.arange(len(chosen)), best[missing]] = True
         fit = fit_batch(operators, counts[missing], chosen, model_error=MODEL_ERROR)
-        yield places[missing], figures_of(fit, chosen, said[missing])
+        yield places[missing], figures_of(fit, chosen & doubtful[missing], said[missing])
