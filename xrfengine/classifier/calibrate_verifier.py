@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--floor", type=float, default=0.02)
-    parser.add_argument("--ceiling", type=float, default=0.995)
+    parser.add_argument("--ceiling", type=float, default=0.99)
     parser.add_argument(
         "--false-alarms", type=float, default=0.1, help="a simulated spectrum (default: 0.1)"
     )
