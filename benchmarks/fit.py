@@ -25,7 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.fit_basis import basis_of
+from xrfengine.classifier.fit_shapes import SHIFT_KNOTS_KEV, Setup
 from xrfengine.cube import Calibration, Cube, Instrument
 from xrfengine.detector import FWHM_PER_SIGMA, MN_KA_KEV
 from xrfengine.lines import ELEMENTS
@@ -35,7 +37,9 @@ from xrfengine.phantom import PhantomSettings, make_phantom
 
 WIDTH, CHANNELS = 348, 4096
 N_ELEMENTS = 30
-ANODE_KEV = (20.17, 22.72, 2.70)  # Rh Kα, Kβ, Lα
+ANODE_KEV = {"Rh": (20.17, 22.72, 2.70), "Ag": (22.10, 24.94, 2.98)}
+"""Lines of a tube that are seen scattered: Kα, Kβ, Lα."""
+
 ISOLATED = ("Ca K", "Mn K", "Fe K", "Cu K")
 """Bright in the painting, nothing else of it within a peak width of the main line."""
 
@@ -57,7 +61,17 @@ def seconds_of(compute: Callable[[], Any], repeats: int) -> tuple[Any, float, fl
     return result, min(walls), min(busies)
 
 
-def pymca_configuration(basis: FitBasis, cube: Cube) -> dict[str, Any]:
+def straight(setup: Setup) -> tuple[float, float]:
+    """Energy of channel 0 and width of a channel, keV: the line nearest to the refined energies."""
+    channels = np.arange(setup.n_channels, dtype=float)
+    stated = setup.calibration.at(channels)
+    inside = (stated > 2.0) & (stated < 20.0)
+    true = stated + np.interp(stated, SHIFT_KNOTS_KEV, setup.shifts_kev)
+    gain, zero = np.polyfit(channels[inside], true[inside], 1)
+    return float(zero), float(gain)
+
+
+def pymca_configuration(basis: FitBasis, setup: Setup) -> dict[str, Any]:
     """What PyMca needs to fit the same: families, range, response, scatter, SNIP."""
     from PyMca5.PyMcaPhysics.xrf import ClassMcaTheory
 
@@ -67,31 +81,33 @@ def pymca_configuration(basis: FitBasis, cube: Cube) -> dict[str, Any]:
         if kind == "lines":
             peaks.setdefault(name.split()[0], []).append(name.split()[1])
     config["peaks"] = peaks
-    fwhm = cube.calibration.fwhm_mn_kev or 0.15
+    fwhm = setup.detector.fwhm_mn_kev
+    zero, gain = straight(setup)
     fano_kev = FWHM_PER_SIGMA**2 * 0.00385 * 0.114 * MN_KA_KEV
     config["detector"].update(
-        zero=cube.calibration.offset_kev,
-        gain=cube.calibration.gain_kev,
+        zero=zero,
+        gain=gain,
         fano=0.114,
         noise=float(np.sqrt(max(fwhm**2 - fano_kev, 0.03**2))),
         sum=0.0,
     )
+    scattered = ANODE_KEV.get(setup.anode or "", ())
+    n = 1 + len(scattered)
     # Several excitation energies need a sample; chalk, 0.1 mm, tube and detector at 45°.
     config["attenuators"]["Matrix"] = [1, "Ca1C1O3", 2.7, 0.01, 45.0, 45.0, 0, 90.0]
-    n = 1 + len(ANODE_KEV)
     config["fit"].update(
         xmin=int(basis.starts[0]),
         xmax=int(basis.stop - 1),
         stripflag=1,
         stripalgorithm=1,
-        snipwidth=int(3 * fwhm / cube.calibration.gain_kev),
+        snipwidth=int(3 * fwhm / gain),
         continuum=0,
         linearfitflag=1,
         sumflag=0,
         escapeflag=1,
-        scatterflag=1,
+        scatterflag=int(n > 1),
         fitweight=1,
-        energy=[0.7 * (cube.instrument.tube_kv or 50.0), *ANODE_KEV],
+        energy=[0.7 * setup.end_kev, *scattered],
         energyweight=[1.0] * n,
         energyflag=[1] * n,
         energyscatter=[0] + [1] * (n - 1),
@@ -231,10 +247,11 @@ def main() -> None:
     )
     few = part_of(cube, given.peer_rows)
     elements = thirty(inside)
-    basis, basis_s, _ = seconds_of(lambda: basis_of(cube.sum_spectrum, elements), 1)
+    setup, _ = find_setup(cube.sum_spectrum)
+    basis, basis_s, _ = seconds_of(lambda: basis_of(cube.sum_spectrum, elements, setup=setup), 1)
     fit_maps(few, basis, "pixel", threads=1)  # compiled once a machine
     try:
-        config = pymca_configuration(basis, cube)
+        config = pymca_configuration(basis, setup)
     except ImportError:
         config = None
         print("PyMca5 is not installed (pip install 'xrfengine[bench]'): ours alone")
