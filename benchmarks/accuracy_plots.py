@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,14 @@ _RC = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One method: a value and its 95 % interval at each place."""
+    """One method: a value and its 95 % interval at each place; a note for the legend."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    note: str = ""
 
 
 def thinning_curves(levels: Sequence[Mapping[str, Any]]) -> list[Curve]:
@@ -80,14 +81,21 @@ def thinning_curves(levels: Sequence[Mapping[str, Any]]) -> list[Curve]:
 
 
 def injection_curves(result: Mapping[str, Any]) -> list[Curve]:
-    """Recall against significance, from the result of ``benchmarks/injection.py``."""
+    """Recall against significance, from the result of ``benchmarks/injection.py``.
+
+    Who reports everything finds everything: the further false alarms go into the legend.
+    """
     points: dict[str, list[tuple[float, float, float, float]]] = {}
     for name, found in result["methods"].items():
         for sigma in result["sigmas"]:
             recall, interval = found["recall"][str(sigma)], found["interval"][str(sigma)]
             if recall is not None and interval is not None:
                 points.setdefault(name, []).append((sigma, recall, *interval))
-    return _curves(points)
+    notes = {
+        name: f"{found['further_false_alarms']:.2f} further false alarms"
+        for name, found in result["methods"].items()
+    }
+    return [replace(curve, note=notes[curve.name]) for curve in _curves(points)]
 
 
 def _curves(points: Mapping[str, list[tuple[float, float, float, float]]]) -> list[Curve]:
@@ -130,11 +138,19 @@ def plot_injection(curves: Sequence[Curve], path: Path) -> None:
             zorder=1,
         )
         axes.set_xlim(left=lowest)
+        axes.annotate(
+            "to be reached",
+            (lowest, MUST_RECALL),
+            (4, 3),
+            textcoords="offset points",
+            fontsize=9,
+            color="#777777",
+        )
         _save(figure, path)
 
 
 def _canvas(curves: Sequence[Curve]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.6, 4.4), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(8.0, 4.4), layout="constrained", facecolor="white")
     axes = figure.add_subplot(facecolor="white")
     axes.grid(axis="y", color="#E3E3E3", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -151,7 +167,7 @@ def _canvas(curves: Sequence[Curve]) -> tuple[Figure, Axes]:
             marker=marker,
             markersize=6.5 if mine else 5.0,
             linewidth=2.4 if mine else 1.4,
-            label=curve.name,
+            label=f"{curve.name}\n({curve.note})" if curve.note else curve.name,
             zorder=4 if mine else 3,
             clip_on=False,
         )

@@ -1,10 +1,11 @@
 """How well elements are named in real spectra: ours and established methods, in one run.
 
     python benchmarks/identification.py [--labels labels.csv] [--use all] [--methods a,b]
-        [--model WEIGHTS] [--skip-thinning] [--quick] [--out FILE.json]
+        [--model WEIGHTS] [--skip-thinning] [--skip-further] [--quick] [--out FILE.json]
 
 Prints a table for X-ray and one for electron excitation, X-ray spectra by themselves beside the
-reference scores, misses and false alarms by element, and F1 against counts (``thinning.py``).
+reference scores, misses and false alarms by element, and F1 against counts (``thinning.py``);
+then injections, the painting's maps, the phantom and the thesis's test (``further_tests.py``).
 Peers are shown at their usual cut and at the best one for the *tune* rows; ours only at the
 thresholds they were shipped with. Needs PyMca: ``pip install xrfengine[bench]``.
 """
@@ -23,6 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import further_tests
 import numpy as np
 import thinning
 from peers import METHODS, OURS, Unavailable
@@ -241,6 +243,7 @@ def main() -> None:
     parser.add_argument("--methods", help=f"of {', '.join(METHODS)}; comma between")
     parser.add_argument("--model", type=Path, help="weights instead of the shipped ones")
     parser.add_argument("--skip-thinning", action="store_true")
+    parser.add_argument("--skip-further", action="store_true", help="labelled spectra only")
     parser.add_argument("--quick", action="store_true", help="no slow peers, thinned once a level")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path, help="JSON with every figure")
@@ -285,6 +288,14 @@ def main() -> None:
                 processes=given.processes,
             )
             print(thinning.table(result["thinning"]))
+    if not given.skip_further:
+        result |= further_tests.run(
+            given.labels,
+            given.methods,
+            model=given.model,
+            use=None if given.use == "all" else given.use,
+            quick=given.quick,
+        )
     result["wall_s"] = round(time.perf_counter() - start, 1)
     print(f"\n{result['wall_s']:.0f} s in all.")
     if given.out is not None:

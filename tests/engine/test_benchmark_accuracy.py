@@ -119,6 +119,7 @@ def test_plots_are_drawn_alike_each_time(scripts, tmp_path):
             "xrfengine": {
                 "recall": {"4": None, "10": 0.9},
                 "interval": {"4": None, "10": [0.8, 1.0]},
+                "further_false_alarms": 0.034,
             }
         },
     }
@@ -126,7 +127,9 @@ def test_plots_are_drawn_alike_each_time(scripts, tmp_path):
     assert [curve.name for curve in curves] == ["xrfengine", "greedy"]  # ours first
     assert curves[1].x == (200, 10_000)
     assert curves[1].y == pytest.approx((0.4, 0.8))  # peers at their best cut
-    assert scripts.plots.injection_curves(injection)[0].x == (10,)
+    (curve,) = scripts.plots.injection_curves(injection)
+    assert curve.x == (10,)
+    assert curve.note == "0.03 further false alarms"
     result = {"thinning": levels, "injection": injection}
     written = scripts.plots.run(result, tmp_path)
     assert [path.name for path in written] == [
