@@ -17,7 +17,7 @@ by what the fit leaves unexplained around the line (``--no-misfit``: it does not
 
 What is drawn is not what is fitted: every spectrum gets its own small error of energy and width,
 every injection its own ratios between line groups. Sums of the injected lines with others are left
-out; they are below 1 % of the injected counts.
+out. Peers are taken at their usual cut.
 
 ``run(methods, labels_csv) -> dict`` and ``print_table(result)`` are for
 ``benchmarks/identification.py``, which puts the result under ``"injection"`` in its JSON file.
