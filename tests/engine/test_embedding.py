@@ -63,8 +63,9 @@ def test_graph_is_that_of_umap_learn() -> None:
         import umap.umap_ as umap
 
         from xrfengine.cluster import layout
+        from xrfengine.cluster.neighbours import nearest
     rows, _ = blobs(300)
-    indices, distances = layout._neighbours(rows, rows, 12)
+    indices, distances = nearest(rows, rows, 12)
     distances[5, :4] = 0.0  # some rows coincide
     expected, _, _ = umap.fuzzy_simplicial_set(
         rows,
@@ -76,6 +77,22 @@ def test_graph_is_that_of_umap_learn() -> None:
     )
     got = layout.fuzzy_graph(indices, distances)
     assert np.abs((got.tocsr() - expected.tocsr()).toarray()).max() < 1e-5
+
+
+@pytest.mark.parametrize(("n", "fit", "k"), [(400, 150, 7), (130, 100, 30), (103, 100, 90)])
+def test_neighbours_found_in_parts_are_the_nearest(n: int, fit: int, k: int) -> None:
+    """Of the two searches that choosing a share leaves behind, against one search of all."""
+    from xrfengine.cluster.neighbours import choose
+
+    rows = np.random.default_rng(n).normal(size=(n, 5)).astype(np.float32)
+    share = choose(rows, fit, k, seed=3)
+    assert share.chosen.size == fit
+    np.testing.assert_array_equal(np.sort(np.concatenate([share.chosen, share.rest])), range(n))
+    assert (np.diff(share.chosen) > 0).all()
+    plain = np.linalg.norm(rows[share.rest, None] - rows[share.chosen][None], axis=2)
+    order = np.argsort(plain, axis=1)[:, :k]
+    np.testing.assert_allclose(share.distances, np.take_along_axis(plain, order, axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(share.indices, order)
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import umap.umap_ as umap
-from sklearn.neighbors import NearestNeighbors
 from umap.layouts import optimize_layout_euclidean
 
+from xrfengine.cluster.neighbours import choose, nearest
 from xrfengine.jobs import Progress, chunks, no_progress, part
 
 if TYPE_CHECKING:
@@ -42,18 +42,20 @@ def embed_here(
     if settings.max_fit == 0 or n <= settings.max_fit:
         placed = _fit(distinct, settings, (a, b), random, progress)
         return placed[copies], n
-    chosen = choose(distinct, settings.max_fit, settings.seed, part(progress, 0.0, 0.05))
+    share = choose(
+        distinct, settings.max_fit, settings.n_neighbors, settings.seed, part(progress, 0.0, 0.25)
+    )
+    chosen, rest = share.chosen, share.rest
     placed = np.empty((n, settings.n_components), dtype=np.float32)
-    placed[chosen] = _fit(distinct[chosen], settings, (a, b), random, part(progress, 0.05, 0.6))
-    rest = np.setdiff1d(np.arange(n), chosen)
+    placed[chosen] = _fit(distinct[chosen], settings, (a, b), random, part(progress, 0.25, 0.7))
     placed[rest] = _place(
-        distinct[rest],
-        distinct[chosen],
+        share.indices,
+        share.distances,
         placed[chosen],
         settings,
         (a, b),
         random,
-        part(progress, 0.6, 1.0),
+        part(progress, 0.7, 1.0),
     )
     return placed[copies], len(chosen)
 
@@ -67,35 +69,6 @@ def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
     return rows[first[order]], rank[inverse]
-
-
-def choose(rows: np.ndarray, n: int, seed: int, progress: Progress = no_progress) -> np.ndarray:
-    """Sorted indices of ``n`` rows that stand for all.
-
-    Four of five are drawn evenly, so that dense regions stay dense. The fifth is drawn by the
-    distance to the nearest of those, so that rare spectra are not lost; the largest distances
-    are clipped, since single outliers stand for nobody.
-    """
-    random = np.random.default_rng(seed)
-    even = random.choice(len(rows), n - n // 5, replace=False)
-    left = np.setdiff1d(np.arange(len(rows)), even)
-    distance = _neighbours(rows[even], rows[left], 1, progress)[1][:, 0].astype(np.float64)
-    distance = np.minimum(distance, np.quantile(distance, 0.99)) + 1e-12
-    far = random.choice(left, n // 5, replace=False, p=distance / distance.sum())
-    return np.sort(np.concatenate([even, far]))
-
-
-def _neighbours(
-    known: np.ndarray, asked: np.ndarray, k: int, progress: Progress = no_progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and distances of the ``k`` nearest ``known`` rows of every row, nearest first."""
-    finder = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(known)
-    indices = np.empty((len(asked), k), dtype=np.int32)
-    distances = np.empty((len(asked), k), dtype=np.float32)
-    for chunk in chunks(len(asked), 4096):
-        distances[chunk], indices[chunk] = finder.kneighbors(asked[chunk])
-        progress(chunk.stop / len(asked), "Nearest neighbours")
-    return indices, distances
 
 
 def strengths(distances: np.ndarray, *, nearest_is_certain: bool = True) -> np.ndarray:
@@ -179,7 +152,7 @@ def _fit(
     progress: Progress,
 ) -> np.ndarray:
     k = min(settings.n_neighbors, len(rows) - 1)
-    indices, distances = _neighbours(rows, rows, k, part(progress, 0.0, 0.1))
+    indices, distances = nearest(rows, rows, k, part(progress, 0.0, 0.1))
     graph = fuzzy_graph(indices, distances)
     progress(0.15, "Neighbourhood graph")
     epochs = settings.n_epochs or (500 if len(rows) <= 10_000 else 200)
@@ -205,44 +178,43 @@ def _fit(
 
 
 def _place(
-    rows: np.ndarray,
-    known: np.ndarray,
+    indices: np.ndarray,
+    distances: np.ndarray,
     coordinates: np.ndarray,
     settings: EmbeddingSettings,
     ab: tuple[float, float],
     random: np.random.RandomState,
     progress: Progress,
 ) -> np.ndarray:
-    """Coordinates of new rows among known ones that stay where they are."""
+    """Coordinates of new rows among known ones, their neighbours, that stay where they are."""
     import scipy.sparse
 
-    k = min(settings.n_neighbors, len(known))
-    indices, distances = _neighbours(known, rows, k, part(progress, 0.0, 0.4))
+    n, k = indices.shape
     weights = strengths(distances, nearest_is_certain=False)
     graph = scipy.sparse.coo_matrix(
-        (weights.ravel(), (np.repeat(np.arange(len(rows)), k), indices.ravel())),
-        shape=(len(rows), len(known)),
+        (weights.ravel(), (np.repeat(np.arange(n), k), indices.ravel())),
+        shape=(n, len(coordinates)),
     )
     total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     start = np.einsum("nk,nkd->nd", weights / total, coordinates[indices]).astype(np.float32)
     epochs = min(settings.n_epochs, _PLACE_EPOCHS) if settings.n_epochs else _PLACE_EPOCHS
     graph.data[graph.data < graph.data.max() / epochs] = 0.0
     graph.eliminate_zeros()
-    progress(0.45, "Placing the other pixels")
+    progress(0.1, "Placing the other pixels")
     return optimize_layout_euclidean(
         np.ascontiguousarray(start),
         np.ascontiguousarray(coordinates),
         graph.row,
         graph.col,
         epochs,
-        len(known),
+        len(coordinates),
         umap.make_epochs_per_sample(graph.data, epochs),
         *ab,
         random.randint(_INT32.min, _INT32.max, 3).astype(np.int64),
         _GAMMA,
         _ALPHA / 4.0,  # as UMAP.transform: the known points hold their places
         _NEGATIVES,
-        tqdm_kwds=_epochs_told(epochs, part(progress, 0.45, 1.0)),
+        tqdm_kwds=_epochs_told(epochs, part(progress, 0.1, 1.0)),
     )
 
 
