@@ -213,7 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--floor", type=float, default=0.02)
     parser.add_argument("--ceiling", type=float, default=0.99)
     parser.add_argument(
-        "--false-alarms", type=float, default=0.1, help="a simulated spectrum (default: 0.1)"
+        "--false-alarms", type=float, default=0.06, help="a simulated spectrum (default: 0.06)"
     )
     parser.add_argument("--minutes", type=float, default=4.5, help="end gathering after this")
     given = parser.parse_args(arguments)
