@@ -11,7 +11,7 @@ from xrfengine.errors import Cancelled, SettingsError
 from xrfengine.jobs import CancelToken
 from xrfengine.lines import main_line
 from xrfengine.maps.pooling import block_sizes, block_sums, expand
-from xrfengine.maps.roi import roi_maps, roi_window
+from xrfengine.maps.roi import roi_errors, roi_maps, roi_window
 
 CALIBRATION = Calibration(0.0, 0.02, fwhm_mn_kev=0.15)
 N = 1500
@@ -40,6 +40,7 @@ def test_net_counts_are_the_counts_of_the_peak():
     assert maps["Fe"][0, 1] == 0.0
 
 
+@settings(deadline=None)
 @given(level=st.floats(0, 1e4), slope=st.floats(-3, 3))
 def test_a_straight_background_leaves_nothing(level, slope):
     background = level + slope * np.arange(N) + 3.0 * N
@@ -130,3 +131,22 @@ def test_threads_give_the_serial_result():
         thread.join()
     for result in results:
         np.testing.assert_array_equal(result, serial)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_standard_errors_are_the_scatter_of_repeated_measurements(k):
+    rate = peak("Fe", 800.0) + peak("Pb", 50.0) + 2.0
+    counts = np.random.default_rng(4).poisson(rate, (60, 50, N)).astype("uint16")
+    cube = cube_of(counts)
+    for element in ("Fe", "Pb", "Ca"):
+        scatter = roi_maps(cube, [element], k)[element][::k, ::k].std()
+        errors = roi_errors(cube, [element], k)[element]
+        assert errors.mean() == pytest.approx(scatter, rel=0.06)
+
+
+def test_standard_errors_at_the_end_of_the_spectrum_and_of_nothing():
+    assert (roi_errors(cube_of(np.zeros((2, 2, N), "uint8"))).values == 0).all()
+    low = Cube(np.ones((1, 1, 200), "uint8"), Calibration(6.25, 0.02))
+    window = roi_window("Fe", low.calibration, 200, Instrument())
+    assert window.left[1] - window.left[0] < window.right[1] - window.right[0]
+    assert np.isfinite(roi_errors(low, ["Fe"]).values).all()

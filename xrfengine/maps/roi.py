@@ -35,28 +35,34 @@ class Window:
     left: tuple[int, int]
     right: tuple[int, int]
 
-    def weights(self) -> dict[int, float]:
-        """The net counts as a weighted sum of the cumulative spectrum at these channels.
+    def shares(self) -> list[tuple[int, int, float]]:
+        """First channel, last + 1, and what each count there adds to the net counts.
 
         The background is the straight line through the means of the two stretches; one that
         falls off the spectrum leaves the other's mean.
         """
-        weights: dict[int, float] = {}
-
-        def add(start: int, stop: int, factor: float) -> None:
-            weights[stop] = weights.get(stop, 0.0) + factor
-            weights[start] = weights.get(start, 0.0) - factor
-
-        add(self.start, self.stop, 1.0)
         width = self.stop - self.start
         centre = (self.start + self.stop) / 2
+        found = [(self.start, self.stop, 1.0)]
         sides = [side for side in (self.left, self.right) if side[1] > side[0]]
         middles = [(start + stop) / 2 for start, stop in sides]
         for i, (start, stop) in enumerate(sides):
             share = 1.0
             if len(sides) == 2:
                 share = abs(centre - middles[1 - i]) / (middles[1] - middles[0])
-            add(start, stop, -share * width / (stop - start))
+            found.append((start, stop, -share * width / (stop - start)))
+        return found
+
+    def weights(self, power: int = 1) -> dict[int, float]:
+        """Net counts as a weighted sum of the cumulative spectrum at these channels.
+
+        With ``power`` 2 their variance: counts vary by their own number (Poisson), and what is
+        taken off adds to it.
+        """
+        weights: dict[int, float] = {}
+        for start, stop, factor in self.shares():
+            weights[stop] = weights.get(stop, 0.0) + factor**power
+            weights[start] = weights.get(start, 0.0) - factor**power
         return weights
 
 
@@ -119,7 +125,31 @@ def roi_maps(
     SettingsError
         If a symbol is unknown, or no element has a line in the range.
     """
-    height, width, n_channels = cube.shape
+    windows = _windows(cube, elements)
+    net, sizes = _sums(cube, windows, 1, region_px, progress, cancel)
+    return _maps(cube, windows, net / sizes, region_px)
+
+
+def roi_errors(
+    cube: Cube,
+    elements: Sequence[str] | None = None,
+    region_px: int = 1,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken = NEVER,
+) -> ElementMaps:
+    """Standard errors of :func:`roi_maps` from counting statistics, window and background.
+
+    Parameters and exceptions as there; the maps hold counts per pixel, ≥ 0: 0 where neither the
+    window nor the stretches beside it have any counts.
+    """
+    windows = _windows(cube, elements)
+    variance, sizes = _sums(cube, windows, 2, region_px, progress, cancel)
+    return _maps(cube, windows, np.sqrt(np.maximum(variance, 0.0)) / sizes, region_px)
+
+
+def _windows(cube: Cube, elements: Sequence[str] | None) -> dict[str, Window]:
+    n_channels = cube.shape[2]
     asked = tuple(elements) if elements is not None else ELEMENTS
     found = {
         element: roi_window(element, cube.calibration, n_channels, cube.instrument)
@@ -133,25 +163,40 @@ def roi_maps(
             f"{low:.2f} and {high:.2f} keV",
             "Choose other elements, or check the energy calibration.",
         )
-    channels, matrix = _cumulative_weights(list(windows.values()))
-    sizes = block_sizes((height, width), region_px)
-    by, bx = block_grid((height, width), region_px)
-    net = np.empty((len(windows), by, bx), dtype=np.float32)
-    pixel_bytes = 8 * n_channels * bx
-    for rows in chunks(by, max(1, BLOCK_BYTES // pixel_bytes)):
+    return windows
+
+
+def _sums(
+    cube: Cube,
+    windows: dict[str, Window],
+    power: int,
+    region_px: int,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sums of every region's spectrum (element, by, bx), and pixels a region (by, bx)."""
+    shape_yx, n_channels = cube.shape[:2], cube.shape[2]
+    channels, matrix = _cumulative_weights(list(windows.values()), power)
+    by, bx = block_grid(shape_yx, region_px)
+    found = np.empty((len(windows), by, bx))
+    for rows in chunks(by, max(1, BLOCK_BYTES // (8 * n_channels * bx))):
         cancel.check()
-        sums = block_sums(cube.counts, region_px, rows)
-        cumulative = _cumulative(sums)
-        block = cumulative[..., channels] @ matrix
-        net[:, rows] = np.moveaxis(block / sizes[rows, :, None], -1, 0)
+        cumulative = _cumulative(block_sums(cube.counts, region_px, rows))
+        found[:, rows] = np.moveaxis(cumulative[..., channels] @ matrix, -1, 0)
         progress(rows.stop / by, "Net counts")
-    values = expand(net, region_px, (height, width))
-    return ElementMaps(tuple(windows), values, "roi", int(region_px), cube.digest)
+    return found, block_sizes(shape_yx, region_px)
 
 
-def _cumulative_weights(windows: list[Window]) -> tuple[np.ndarray, np.ndarray]:
+def _maps(
+    cube: Cube, windows: dict[str, Window], values: np.ndarray, region_px: int
+) -> ElementMaps:
+    full = expand(values.astype(np.float32), region_px, cube.shape[:2])
+    return ElementMaps(tuple(windows), full, "roi", int(region_px), cube.digest)
+
+
+def _cumulative_weights(windows: list[Window], power: int) -> tuple[np.ndarray, np.ndarray]:
     """Channels at which the cumulative spectrum is needed, and weights (channel, element)."""
-    weights = [window.weights() for window in windows]
+    weights = [window.weights(power) for window in windows]
     channels = np.array(sorted({channel for each in weights for channel in each}))
     matrix = np.zeros((channels.size, len(windows)))
     for column, each in enumerate(weights):
