@@ -56,9 +56,9 @@ def _pymca_peaks(model: Path | None) -> Classify:
 
 
 def _pymca_fit(model: Path | None) -> Classify:
-    from peers.pymca_fit import PymcaFit
+    from peers.pymca_fit import pymca_fit
 
-    return PymcaFit()
+    return pymca_fit
 
 
 def _greedy(model: Path | None) -> Classify:

@@ -26,11 +26,12 @@ from xrfengine.cube import Spectrum
 from xrfengine.detector import render_groups
 from xrfengine.lines import ELEMENTS, line_groups
 
-CUT = 5.0
+CUT = 7.7
+"""Best on tune rows."""
 
 _MODEL_ERROR = 0.01
 _FLANK_ERROR = 0.03
-_EASE_COUNTS, _EASE_POWER = 1e5, 0.2
+_EASE_COUNTS, _EASE_POWER = 1e4, 0.25
 _LEAST_Z = 3.0
 _MOST_GROUPS = 45
 _ANODES = ("Rh", "Ag", "Mo", "Pd", "W", "Au")

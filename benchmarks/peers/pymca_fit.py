@@ -28,35 +28,26 @@ _LOWEST_KEV = 0.9
 _FEWEST_CHANNELS = 16
 
 
-class PymcaFit:
-    """The fit; it keeps its configuration for spectra of one instrument, as a user would."""
+def pymca_fit(spectrum: Spectrum) -> Mapping[str, Verdict]:
+    """Verdicts on one spectrum; present from 3 standard deviations."""
+    from PyMca5.PyMcaPhysics.xrf import FastXRFLinearFit
 
-    def __init__(self) -> None:
-        self._setup: Setup | None = None
-        self._fitter: Any = None
-        self._x: np.ndarray | None = None
-
-    def __call__(self, spectrum: Spectrum) -> Mapping[str, Verdict]:
-        """Verdicts on one spectrum; present from 3 standard deviations."""
-        from PyMca5.PyMcaPhysics.xrf import FastXRFLinearFit
-
-        setup = guess_setup(spectrum)
-        fitter = FastXRFLinearFit.FastXRFLinearFit()
-        logging.getLogger("PyMca5").setLevel(logging.ERROR)
-        x = np.arange(spectrum.counts.size, dtype=np.float64)
-        y = np.asarray(spectrum.counts, dtype=np.float64)[None, None]
-        with contextlib.redirect_stdout(io.StringIO()):
-            configuration = configuration_of(setup, spectrum.counts.size)
-            fitter.setFitConfiguration(configuration)
-            result = fitter.fitMultipleSpectra(x=x, y=y, weight=1, refit=True, save=False)
-        areas = np.asarray(result["parameters"])[:, 0, 0]
-        errors = np.asarray(result["uncertainties"])[:, 0, 0]
-        z = dict.fromkeys(_offered(setup), 0.0)
-        for label, area, error in zip(result.labels("parameters"), areas, errors, strict=True):
-            element = str(label).replace("_", " ").split()[0]
-            if element in z and error > 0 and np.isfinite(area):
-                z[element] = max(z[element], float(area / error))
-        return {element: Verdict(value, value >= CUT) for element, value in z.items()}
+    setup = guess_setup(spectrum)
+    logging.getLogger("PyMca5").setLevel(logging.ERROR)
+    x = np.arange(spectrum.counts.size, dtype=np.float64)
+    y = np.asarray(spectrum.counts, dtype=np.float64)[None, None]
+    fitter = FastXRFLinearFit.FastXRFLinearFit()
+    with contextlib.redirect_stdout(io.StringIO()):
+        fitter.setFitConfiguration(configuration_of(setup, spectrum.counts.size))
+        result = fitter.fitMultipleSpectra(x=x, y=y, weight=1, refit=True, save=False)
+    areas = np.asarray(result["parameters"])[:, 0, 0]
+    errors = np.asarray(result["uncertainties"])[:, 0, 0]
+    z = dict.fromkeys(_offered(setup), 0.0)
+    for label, area, error in zip(result.labels("parameters"), areas, errors, strict=True):
+        element = str(label).replace("_", " ").split()[0]
+        if element in z and error > 0 and np.isfinite(area):
+            z[element] = max(z[element], float(area / error))
+    return {element: Verdict(value, value >= CUT) for element, value in z.items()}
 
 
 def _offered(setup: Setup) -> dict[str, list[str]]:
