@@ -44,16 +44,16 @@ class TrainSettings:
         Largest norm of the gradient.
     recipe : {"cosine", "constant"}
         Muon and AdamW with warm-up and cosine, or the thesis's plain Adam at a constant rate.
-    false_alarm_rate : float
-        Largest share of spectra without an element in which thresholds let it be reported; 5e-4
-        for each of 71 elements is one false alarm in 28 spectra.
+    false_alarms_per_spectrum : float
+        Of all elements together, on simulated spectra, at the default thresholds; 0.05 is one
+        element too many in 20 spectra.
     most_counts : float or None
         Brighter spectra are scaled down to so many counts when the network is used. With 3e5 the
         noise of a main peak (some 3e4 counts) equals what real line shapes differ from simulated
         ones, 0.6 %.
     validation_spectra : int
         Simulated spectra held apart: half for calibration and thresholds, half for the figures.
-        A threshold at 5e-4 false alarms needs 10⁵ spectra to rest on 50 of them.
+        A threshold that one absent spectrum in 2,000 passes needs 10⁵ to rest on 50 of them.
     steps : int or None
         End after so many steps instead of after ``minutes``.
     elements : tuple of str or None
@@ -78,7 +78,7 @@ class TrainSettings:
     average: float = 0.998
     clip: float = 1.0
     recipe: str = "cosine"
-    false_alarm_rate: float = 5e-4
+    false_alarms_per_spectrum: float = 0.05
     most_counts: float | None = 3e5
     validation_spectra: int = 196608
     steps: int | None = None
@@ -168,6 +168,6 @@ class TrainSettings:
         values = self.to_dict()
         for free in ("minutes", "steps", "workers", "threads", "device"):
             del values[free]
-        for later in ("false_alarm_rate", "most_counts", "validation_spectra"):
+        for later in ("false_alarms_per_spectrum", "most_counts", "validation_spectra"):
             del values[later]
         return {**values, "elements": list(self.learned())}

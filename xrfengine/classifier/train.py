@@ -360,7 +360,9 @@ def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
     weights["head.bias"] *= torch.from_numpy(slope).to(torch.float32)
     weights["head.bias"] += torch.from_numpy(shift).to(torch.float32)
     probabilities = sigmoid(slope * logits + shift).astype(np.float32)
-    thresholds = choose_thresholds(probabilities[first], labels[first], settings.false_alarm_rate)
+    thresholds = choose_thresholds(
+        probabilities[first], labels[first], settings.false_alarms_per_spectrum
+    )
     elements = settings.learned()
     figures = validation_figures(probabilities[~first], labels[~first], thresholds, elements)
     feed = settings.feed()
