@@ -33,6 +33,9 @@ from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 from xrfengine.lines import ELEMENTS
 
 _FOLDS = 4
+_THRESHOLDS = (0.3, 0.9)
+"""Bounds of the threshold: beyond, odd instruments that few users have would set it for all. The
+card tells the rate of false alarms that is reached."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ def learn(
         mine = fold == number
         verified[mine] = verified_probabilities(table, apart)[mine]
     labels = table.labels
-    threshold = float(np.clip(threshold_for(verified, labels, alarms_per_spectrum), 0.3, 0.99))
+    threshold = threshold_for(verified, labels, alarms_per_spectrum)
+    threshold = float(np.clip(threshold, *_THRESHOLDS))
     compared = {}
     for name, values, limit in (
         ("network", table.network, table.thresholds),
@@ -211,7 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--floor", type=float, default=0.02)
-    parser.add_argument("--ceiling", type=float, default=0.99)
+    parser.add_argument("--ceiling", type=float, default=0.995)
     parser.add_argument(
         "--false-alarms", type=float, default=0.06, help="a simulated spectrum (default: 0.06)"
     )
