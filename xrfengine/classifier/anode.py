@@ -37,7 +37,7 @@ _LEAST_COMPTON_Z = 5.0
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
 _MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it
-_SOFT_ANODE, _SOFT_Z = "Rh", 8.0
+_RARE_ANODE, _RARE_Z = "Rh", 8.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class InstrumentLines:
         elif self.source == "given":
             start = f"Anode {self.anode}, as given"
         elif self.compton_z < _LEAST_COMPTON_Z:
-            start = f"Anode {self.anode}, by its L lines: it is rare in samples"
+            start = f"Anode {self.anode}, by its lines, for it is rare in samples"
         else:
             start = (
                 f"Anode {self.anode}, by its Rayleigh and Compton scatter ({self.compton_z:.0f} σ)"
@@ -179,8 +179,8 @@ def find_setup(
         ):
             best = gain, trial
     if best is None:
-        if _shows_soft_anode(setup, plain):
-            return refine_setup(spectrum, anode=_SOFT_ANODE), "inferred"
+        if _shows_rare_anode(plain):
+            return refine_setup(spectrum, anode=_RARE_ANODE), "inferred"
         return refine_setup(spectrum), "unknown"
     found = best[1]
     if found.excitation == "mono":
@@ -188,16 +188,14 @@ def find_setup(
     return refine_setup(spectrum, anode=found.anode), "inferred"
 
 
-def _shows_soft_anode(setup: Setup, solution: Solution) -> bool:
-    """Whether only L lines of rhodium are there, at a voltage that excites no more.
+def _shows_rare_anode(solution: Solution) -> bool:
+    """Whether lines of rhodium are there, though no Compton peak tells whose they are.
 
-    They stand where they are emitted, so nothing tells scatter from fluorescence. But rhodium is
-    in every second tube, and in hardly any sample.
+    L lines at a low voltage, or Rayleigh scatter of a metal, stand where fluorescence would. But
+    rhodium is in every second tube, and in hardly any sample.
     """
-    if edge_energy_kev(_SOFT_ANODE, "K") < 0.95 * setup.end_kev:
-        return False
-    place = np.flatnonzero(solution.elements == ELEMENTS.index(_SOFT_ANODE))
-    return bool(place.size and solution.z[place[0]] >= _SOFT_Z)
+    place = np.flatnonzero(solution.elements == ELEMENTS.index(_RARE_ANODE))
+    return bool(place.size and solution.z[place[0]] >= _RARE_Z)
 
 
 def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
