@@ -28,7 +28,13 @@ _PIGMENT = {
     "Se": 2, "Si": 4, "Al": 3, "Ni": 1.5, "Br": 1, "Au": 1.5, "Ag": 1.5, "Bi": 1, "P": 2,
     "Zr": 0.7, "Mo": 0.5, "V": 0.5, "I": 0.4,
 }  # fmt: skip
+_OXIDE = {
+    "Si": 10, "Al": 10, "Mg": 5, "Na": 4, "Ca": 6, "K": 4, "Ti": 3, "Fe": 4, "P": 2, "S": 2,
+    "Cl": 2, "Mn": 1.5, "Zn": 1.5, "Zr": 1.5, "Ba": 1, "Pb": 1, "Cr": 1, "Ni": 1, "Cu": 1, "Sr": 1,
+}  # fmt: skip
 _THEMES = ((0.3, _ROCK), (0.25, _METAL), (0.25, _PIGMENT), (0.2, {}))
+# What lies under an electron microscope is often one mineral, glass or ceramic.
+_THEMES_ELECTRONS = ((0.15, _ROCK), (0.25, _METAL), (0.1, _PIGMENT), (0.15, {}), (0.35, _OXIDE))
 
 
 def draw_elements(
@@ -37,6 +43,8 @@ def draw_elements(
     rng: np.random.Generator,
     n_elements: int | None = None,
     most: int = 13,
+    *,
+    electrons: bool = False,
 ) -> np.ndarray:
     """Which elements each spectrum holds, bool, shape (n, element).
 
@@ -48,10 +56,13 @@ def draw_elements(
         What may be drawn; Ar never is (it belongs to the air).
     n_elements : int or None
         How many in each spectrum; None draws 0…``most``, often few.
+    electrons : bool
+        Samples of an electron microscope.
     """
     weights = np.empty((n, len(elements)))
-    theme = rng.choice(len(_THEMES), size=n, p=[share for share, _ in _THEMES])
-    for index, (_, table) in enumerate(_THEMES):
+    themes = _THEMES_ELECTRONS if electrons else _THEMES
+    theme = rng.choice(len(themes), size=n, p=[share for share, _ in themes])
+    for index, (_, table) in enumerate(themes):
         floor = 0.12 if table else 1.0
         weights[theme == index] = [table.get(e, 0.0) + floor for e in elements]
     weights[:, [i for i, e in enumerate(elements) if e == "Ar"]] = 1e-30

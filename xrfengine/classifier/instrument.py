@@ -182,7 +182,7 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
         scatter_level=float(
             np.clip(rng.normal(0.2 if source.kind == "mono" else -0.7, 0.6), -2.0, 1.5)
         ),
-        pile_up=10 ** rng.uniform(-5.0, -1.7) if settings.sum_peaks else 0.0,
+        pile_up=_draw_pile_up(source, rng) if settings.sum_peaks else 0.0,
         unseen_pile_up=unseen,
         has_air=air,
         bragg_rows=bragg + offset,
@@ -195,6 +195,11 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
 def _unit_rows(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sums = shapes.sum(axis=1, dtype=np.float64)
     return (shapes / np.where(sums > 0, sums, 1.0)[:, None]).astype(np.float32), sums
+
+
+def _draw_pile_up(source: Source, rng: np.random.Generator) -> float:
+    """Electron microscopes run their detectors at rates where sum peaks are the rule."""
+    return float(10 ** rng.uniform(-3.8 if source.kind == "electrons" else -5.0, -1.7))
 
 
 _AUGER_BELOW_Z = 42  # heavier elements keep their K vacancies' energy in one photon

@@ -240,7 +240,14 @@ class Simulator:
     ) -> SimulatedBatch:
         """Random samples on a given instrument; parameters as in :meth:`batch`."""
         settings = self.settings
-        chosen = draw_elements(n, ELEMENTS, rng, n_elements, settings.most_elements)
+        chosen = draw_elements(
+            n,
+            ELEMENTS,
+            rng,
+            n_elements,
+            settings.most_elements,
+            electrons=instrument.source.kind == "electrons",
+        )
         heights = draw_heights(chosen, rng, settings.decades)
         low, high = (np.log10(v) for v in settings.counts)
         log_total = np.where(
