@@ -158,6 +158,24 @@ def test_users_at_once_get_the_same():
         np.testing.assert_array_equal(result, expected)
 
 
+def test_fits_that_overlap_leave_matrix_products_their_threads():
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def blas_threads():
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        first, second = fit_module._one_blas_thread(), fit_module._one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        assert set(blas_threads()) == {1}
+        first.__exit__(None, None, None)
+        assert set(blas_threads()) == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == before
+
+
 @pytest.mark.parametrize("dtype", [">u2", "uint32", "float32", "float64"])
 def test_any_type_and_order_of_counts(dtype):
     basis = some_basis()

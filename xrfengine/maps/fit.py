@@ -15,8 +15,10 @@ Spectra are reduced to the bins of the basis, a third of a peak wide: a few hund
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -187,8 +189,6 @@ def fit_maps(
         If the bins reach beyond the cube's channels, or ``weights`` is neither.
     Cancelled
     """
-    from threadpoolctl import threadpool_limits
-
     height, width, n_channels = cube.shape
     if basis.stop > n_channels:
         raise SettingsError(
@@ -227,8 +227,7 @@ def fit_maps(
 
     fitter.warm(cube.counts)
     blocks = list(chunks(by, max(1, _BLOCK_PIXELS // bx)))
-    # One thread a product: the blocks are what runs side by side.
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         lost = _in_threads(work, blocks, threads or os.cpu_count() or 1, progress)
 
     def full(values: np.ndarray) -> np.ndarray:
@@ -249,6 +248,34 @@ def fit_maps(
         cube.digest,
         lost,
     )
+
+
+_limit_lock = threading.Lock()
+_limit_users = 0
+_limit: Any = None
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """One thread a matrix product: the blocks are what runs side by side.
+
+    The limit is the process's. Fits may overlap, so the first sets it and the last takes it off.
+    """
+    global _limit_users, _limit
+    from threadpoolctl import threadpool_limits
+
+    with _limit_lock:
+        _limit_users += 1
+        if _limit_users == 1:
+            _limit = threadpool_limits(1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            _limit_users -= 1
+            if _limit_users == 0:
+                _limit.restore_original_limits()
+                _limit = None
 
 
 def _in_threads(
@@ -293,8 +320,7 @@ class _Fitter:
         estimator = (x * weight).T @ (scale[:, None] * h)
         self.estimator = estimator.astype(np.float32)
         self.shapes = x.astype(np.float32)
-        # Solutions are settled in units of a lone component's deviation at one count of the
-        # mean spectrum; the deviation of a pixel grows with the root of its counts.
+        # What the free solution takes from each bin, squared: the variance it inherits.
         self.squared = (estimator**2).astype(np.float32)
         if weights == "pixel":
             i, j = np.tril_indices(basis.n_components)
