@@ -20,7 +20,7 @@ from xrfengine.cache import ResultCache, cache_folder, digest
 from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.engine_maps import MapResults
-from xrfengine.errors import XRFError
+from xrfengine.errors import Cancelled, XRFError
 from xrfengine.findings import ClusterResult, Found, Identified
 from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
 from xrfengine.regions import region_spectrum
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from xrfengine.cluster.density import ClusterTree
     from xrfengine.cluster.embedding import Embedding, EmbeddingSettings
     from xrfengine.cluster.features import FeatureSettings
+    from xrfengine.store import Tiles
 
 DEMO_ID = "demo"
+
+_TILED_FROM_BYTES = 32 << 20
+"""Of smaller cubes any region is summed in a few milliseconds anyhow."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,16 @@ class Engine(MapResults):
         self._cubes = ResultCache(cube_bytes)
         self._setups = ResultCache(1 << 20)
         self._scan_of: WeakKeyDictionary[Spectrum, Cube] = WeakKeyDictionary()
+        self._tiles = ResultCache(memory_bytes // 2)
+        self._tiling: set[str] = set()
+        self._tiling_lock = threading.Lock()
+        self._closing = CancelToken()
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="xrf-job")
         self.jobs = JobList(self._executor)
 
     def close(self) -> None:
         """Cancel what runs and let go of threads. The engine cannot be used afterwards."""
+        self._closing.cancel()
         for job in self.jobs.active():
             job.cancel()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -202,9 +211,41 @@ class Engine(MapResults):
 
     def region_spectrum(self, cube: Cube, mask: np.ndarray, name: str = "selection") -> Spectrum:
         """Sum spectrum of the masked pixels; ``mask`` is bool (y, x)."""
-        spectrum = region_spectrum(cube, mask, name)
+        tiles = self._tiles_of(cube)
+        if tiles is None:
+            spectrum = region_spectrum(cube, mask, name)
+        else:
+            from xrfengine.store import region_totals
+
+            total, _ = region_totals(cube, tiles, mask)
+            spectrum = cube.spectrum(total, name, int(np.count_nonzero(mask)))
         self._scan_of[spectrum] = cube
         return spectrum
+
+    def _tiles_of(self, cube: Cube) -> Tiles | None:
+        """The cube's tiles if they are at hand; of large cubes they are made beside, once."""
+        if cube.counts.nbytes < _TILED_FROM_BYTES:
+            return None
+        key = digest("tiles", cube.digest)
+        tiles = self._tiles.peek(key)
+        if tiles is None:
+            with self._tiling_lock:
+                if key in self._tiling:
+                    return None
+                self._tiling.add(key)
+            self._executor.submit(self._make_tiles, key, cube)
+        return tiles
+
+    def _make_tiles(self, key: str, cube: Cube) -> None:
+        from xrfengine.store import make_tiles
+
+        try:
+            self._tiles.get(key, lambda: make_tiles(cube, cancel=self._closing))
+        except Cancelled:
+            return  # the engine closes: nobody waits for them
+        finally:
+            with self._tiling_lock:
+                self._tiling.discard(key)
 
     @property
     def verifier(self) -> Verifier | None:

@@ -1,6 +1,7 @@
 """The engine: data sets, cached maps, clusters, many users at once."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -235,3 +236,18 @@ def test_one_spectrum_is_a_cube_of_one_pixel(engine, folder):
     assert cube.shape == (1, 1, 64)
     assert cube.calibration == Calibration(0.0, 0.1)
     assert engine.maps(cube, "probability", 10).values.shape == (3, 1, 1)
+
+
+def test_region_spectra_of_a_large_scan_come_from_tiles(engine, monkeypatch):
+    monkeypatch.setattr("xrfengine.engine._TILED_FROM_BYTES", 0)
+    cube = engine.cube("halves.h5")
+    mask = np.zeros(cube.shape[:2], bool)
+    mask[2:14, 1:17] = True
+    before = engine.region_spectrum(cube, mask)  # plain: the tiles are only begun
+    deadline = time.monotonic() + 60
+    while engine._tiles_of(cube) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    after = engine.region_spectrum(cube, mask)
+    assert engine._tiles_of(cube) is not None
+    np.testing.assert_array_equal(before.counts, after.counts)
+    assert after.n_pixels == before.n_pixels == mask.sum()
