@@ -108,19 +108,19 @@ def test_interrupted_training_goes_on_where_it_stopped(tmp_path):
 
 def test_state_holds_everything_the_next_step_needs(tmp_path):
     """Interrupting must not change what the optimiser does: same spectra, same weights."""
-    from xrfengine.classifier.train import _Run
+    from xrfengine.classifier.train import Run
 
     feed = TINY.feed()
     rng = np.random.default_rng(0)
     x, y = simulated(feed, feed.simulator(), rng, 64)
-    straight = _Run(TINY)
+    straight = Run(TINY)
     for _ in range(4):
         straight.learn(x.numpy(), y)
-    first = _Run(TINY)
+    first = Run(TINY)
     first.learn(x.numpy(), y)
     first.learn(x.numpy(), y)
     first.save(tmp_path / "s.state")
-    second = _Run(TINY)
+    second = Run(TINY)
     second.resume(tmp_path / "s.state")
     second.learn(x.numpy(), y)
     second.learn(x.numpy(), y)
@@ -129,11 +129,11 @@ def test_state_holds_everything_the_next_step_needs(tmp_path):
 
 
 def test_a_spectrum_that_is_no_number_costs_one_step_only():
-    from xrfengine.classifier.train import _Run
+    from xrfengine.classifier.train import Run
 
     feed = TINY.feed()
     x, y = simulated(feed, feed.simulator(), np.random.default_rng(0), 8)
-    run = _Run(TINY)
+    run = Run(TINY)
     run.learn(x.numpy(), y)
     before = run.tensors()
     broken = x.numpy().copy()

@@ -49,7 +49,7 @@ _VALIDATION_STREAM = 0x5EED
 """Part of the random seed that no training stream uses: validation spectra are held apart."""
 
 
-class _Run:
+class Run:
     """Weights, their average and the optimiser, on their way."""
 
     def __init__(self, settings: TrainSettings) -> None:
@@ -273,7 +273,7 @@ def train(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     try:
-        run = _Run(settings)
+        run = Run(settings)
         if state_path(out).exists():
             run.resume(state_path(out))
         _learn(run, out, part(progress, 0.0, 0.97), cancel)
@@ -287,7 +287,7 @@ def train(
     return out
 
 
-def _learn(run: _Run, out: Path, progress: Progress, cancel: CancelToken) -> None:
+def _learn(run: Run, out: Path, progress: Progress, cancel: CancelToken) -> None:
     started = saved = reported = time.monotonic()
     before_s = run.used_s
     first_step, losses = run.step, []
@@ -317,7 +317,7 @@ def _learn(run: _Run, out: Path, progress: Progress, cancel: CancelToken) -> Non
     run.save(state_path(out))
 
 
-def _note(run: _Run, losses: list[float]) -> None:
+def _note(run: Run, losses: list[float]) -> None:
     """Keep the mean loss since the last note for the card."""
     if losses:
         run.history.append([round(run.used_s, 1), run.step, round(_mean(losses), 5)])
@@ -341,7 +341,7 @@ def held_apart(
         yield simulated(feed, simulator, rng, _PER_INSTRUMENT, settings.most_counts)
 
 
-def _finished(run: _Run, command: str, cancel: CancelToken) -> Checkpoint:
+def _finished(run: Run, command: str, cancel: CancelToken) -> Checkpoint:
     """Calibrate, set thresholds and measure, each on its own half of what was held apart."""
     settings = run.settings
     run.network.load_state_dict(run.average)
