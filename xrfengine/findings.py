@@ -160,6 +160,8 @@ def identify(
 ) -> tuple[Identified, ...]:
     """Classify one spectrum, verify what the network is not sure of, and give verdicts.
 
+    Under electrons the network's stand.
+
     Parameters
     ----------
     verifier : Verifier or None
@@ -167,7 +169,7 @@ def identify(
     setup : callable
         Finds the instrument; called only if a fit is needed, for it takes its time.
     """
-    from xrfengine.classifier.verify import is_open, verify_spectra
+    from xrfengine.classifier.verify import fit_is_left_out, is_open, verify_spectra
 
     counts = np.asarray(spectrum.counts)[None, :]
     proposed = classifier.probabilities(counts, spectrum.calibration)
@@ -175,6 +177,8 @@ def identify(
     if verifier is None:
         return identified(classifier, proposed[0], (anode,))
     instrument = setup() if is_open(proposed, verifier).any() else None
+    if fit_is_left_out(instrument):
+        return identified(classifier, proposed[0], (anode,))
     verified = verify_spectra(
         counts, spectrum.calibration, classifier, verifier, setup=instrument, proposed=proposed
     )

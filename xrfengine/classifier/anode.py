@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xrfengine.classifier.electrons import is_by_electrons
 from xrfengine.classifier.fit import (
     MODEL_ERROR,
     SpectrumFit,
@@ -50,8 +51,8 @@ class InstrumentLines:
         Of the tube, given or inferred; None where nothing tells.
     source : {"given", "inferred", "unknown"}
         How it is known.
-    excitation : {"tube", "mono"}
-        A monochromatic beam scatters one line.
+    excitation : {"tube", "mono", "electrons"}
+        A monochromatic beam scatters one line, electrons none.
     end_kev : float
         Tube voltage or beam energy, as stated or as the spectrum ends.
     compton_z : float
@@ -62,7 +63,7 @@ class InstrumentLines:
 
     anode: str | None
     source: Literal["given", "inferred", "unknown"]
-    excitation: Literal["tube", "mono"]
+    excitation: Literal["tube", "mono", "electrons"]
     end_kev: float
     compton_z: float
     elements: tuple[str, ...]
@@ -72,7 +73,9 @@ class InstrumentLines:
 
     def sentence(self) -> str:
         """In words."""
-        if self.excitation == "mono":
+        if self.excitation == "electrons":
+            start = "Excited by electrons, by the continuum and the light elements"
+        elif self.excitation == "mono":
             start = f"Monochromatic beam of {self.end_kev:.2f} keV, by its scatter"
         elif self.anode is None:
             start = "No scatter of a tube's anode is seen"
@@ -124,7 +127,7 @@ def instrument_lines(
         InstrumentLines(
             anode=setup.anode,
             source=source,
-            excitation="mono" if setup.excitation == "mono" else "tube",
+            excitation=setup.excitation,
             end_kev=setup.end_kev,
             compton_z=_compton_z(fit.shapes.scatter_names, fit.solution),
             elements=elements + (INSTRUMENT_ELEMENTS if argon else ()),
@@ -137,6 +140,9 @@ def find_setup(
     spectrum: Spectrum, anode: str | None = None
 ) -> tuple[Setup, Literal["given", "inferred", "unknown"]]:
     """The instrument behind a spectrum: response refined, anode given or inferred.
+
+    Without a given anode, electrons are recognised
+    (:func:`~xrfengine.classifier.electrons.is_by_electrons`), for which there is none.
 
     Parameters
     ----------
@@ -159,6 +165,9 @@ def find_setup(
         return refine_setup(spectrum, anode=anode), "given"
     # A first look at energies and width, and at what stands there with no scatter known.
     setup = guess_setup(spectrum)
+    if is_by_electrons(spectrum):
+        in_vacuum = replace(setup, excitation="electrons", air_cm=0.0)
+        return refine_setup(spectrum, setup=in_vacuum), "inferred"
     plain = select(shapes_of(setup), spectrum.counts, np.arange(len(ELEMENTS)))
     y = _binned(setup, spectrum)
     trials: list[tuple[float, Setup]] = []

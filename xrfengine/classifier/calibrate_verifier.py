@@ -3,8 +3,9 @@
     python -m xrfengine.classifier.calibrate_verifier WEIGHTS.safetensors
 
 writes ``WEIGHTS.verify.json`` beside the weights, within five minutes of one core. Each batch has
-one random instrument, whose setup is found on the sum of its spectra as it would be for a cube;
-the network proposes, the fit measures, a logistic regression learns to weigh both. Threshold and
+one random instrument, whose setup is found on the sum of its spectra as it would be for a cube
+(those recognised as excited by electrons are drawn again: they are not verified); the network
+proposes, the fit measures, a logistic regression learns to weigh both. Threshold and
 figures of the card come from instruments held apart, a quarter at a time.
 """
 
@@ -26,6 +27,7 @@ from xrfengine.classifier.verify import (
     Verifier,
     anode_index,
     figures,
+    fit_is_left_out,
     verifier_path,
 )
 from xrfengine.cube import Spectrum
@@ -80,7 +82,7 @@ def gather(
     Parameters
     ----------
     n_batches, batch_size : int
-        Instruments, and spectra of each.
+        Instruments, and spectra of each; those not verified do not count.
     seed : int
     between : (floor, ceiling)
         Probability from which an element is in the fit, and up to which it is in doubt.
@@ -94,7 +96,8 @@ def gather(
     column_of[columns] = np.arange(columns.size)
     features, spectra, elements, labels, network, batches = [], [], [], [], [], []
     end = time.monotonic() + seconds
-    for number in range(n_batches):
+    number = 0
+    while number < n_batches:
         cancel.check()
         if time.monotonic() > end and number >= 2 * _FOLDS:
             break
@@ -102,6 +105,8 @@ def gather(
         said = classifier.probabilities(batch.counts, batch.calibration)
         total = batch.counts.sum(axis=0, dtype=np.float64)
         setup, _ = find_setup(Spectrum(total, batch.calibration))
+        if fit_is_left_out(setup):
+            continue
         known = batch.labels.astype(int)
         for place, symbol in enumerate(classifier.elements):
             if symbol in ("Ar", setup.anode):
@@ -117,7 +122,8 @@ def gather(
         labels.append(known)
         network.append(said)
         batches.append(np.full(batch_size, number))
-        progress((number + 1) / n_batches, "fitting simulated spectra")
+        number += 1
+        progress(number / n_batches, "fitting simulated spectra")
     return Table(
         np.concatenate(features),
         np.concatenate(labels),
@@ -217,7 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--floor", type=float, default=0.02)
     parser.add_argument("--ceiling", type=float, default=0.995)
     parser.add_argument(
-        "--false-alarms", type=float, default=0.06, help="a simulated spectrum (default: 0.06)"
+        "--false-alarms", type=float, default=0.03, help="a simulated spectrum (default: 0.03)"
     )
     parser.add_argument("--minutes", type=float, default=4.5, help="end gathering after this")
     given = parser.parse_args(arguments)

@@ -3,6 +3,9 @@
 The network has seen millions of spectra but never does the sums; the fit does the sums but knows
 nothing of how spectra usually look. Both are put together by a logistic regression of the
 network's log-odds and a few figures of the fit. It is calibrated on simulated spectra alone.
+
+Under electrons the network's verdicts stand: microscopes are the network's easier half, and the
+fit knows too little of what their chambers, windows and grids put into a spectrum.
 """
 
 from __future__ import annotations
@@ -180,16 +183,21 @@ class Verified:
     proposed : ndarray, float32, shape (n, element), 0…1
         Of the network alone.
     present : ndarray of bool, shape (n, element)
+    thresholds : ndarray, shape (element,)
+        Probability from which an element is present: the verification's, or under electrons those
+        of the network.
     z : ndarray, float32, shape (n, element)
         Marginal significance in the fit; NaN where an element was not fitted.
     fitted : ndarray of bool, shape (n,)
     setup : Setup or None
-        Instrument the fits stand on; None if nothing was undecided.
+        Instrument the fits stand on; None if nothing was undecided. If it excites with electrons,
+        nothing was fitted.
     """
 
     probabilities: np.ndarray
     proposed: np.ndarray
     present: np.ndarray
+    thresholds: np.ndarray
     z: np.ndarray
     fitted: np.ndarray
     setup: Setup | None
@@ -257,10 +265,15 @@ def verify_spectra(
     probabilities = np.array(proposed, dtype=np.float32)
     z = np.full(probabilities.shape, np.nan, dtype=np.float32)
     fitted = is_open(probabilities, verifier)
+    if fitted.any() and setup is None:
+        cancel.check()
+        setup, _ = find_setup(Spectrum(counts.sum(axis=0, dtype=np.float64), calibration))
+    thresholds = np.full(shape[1], verifier.threshold)
+    if fit_is_left_out(setup):
+        fitted[:] = False
+        thresholds = np.array(classifier.thresholds, dtype=np.float64)
     if fitted.any():
         cancel.check()
-        if setup is None:
-            setup, _ = find_setup(Spectrum(counts.sum(axis=0, dtype=np.float64), calibration))
         columns = np.array([ELEMENTS.index(e) for e in classifier.elements])
         wide = np.zeros((shape[0], len(ELEMENTS)))
         wide[:, columns] = probabilities
@@ -284,7 +297,8 @@ def verify_spectra(
     return Verified(
         probabilities=probabilities,
         proposed=np.asarray(proposed),
-        present=probabilities >= verifier.threshold,
+        present=probabilities >= thresholds,
+        thresholds=thresholds,
         z=z,
         fitted=fitted,
         setup=setup,
@@ -318,6 +332,11 @@ def verified_verdicts(classifier: Classifier, verifier: Verifier) -> Classify:
 def is_open(proposed: np.ndarray, verifier: Verifier) -> np.ndarray:
     """Which spectra the network is not sure of, bool (n,), from probabilities (n, element)."""
     return ((proposed >= verifier.floor) & (proposed <= verifier.ceiling)).any(axis=1)
+
+
+def fit_is_left_out(setup: Setup | None) -> bool:
+    """Whether the network speaks alone, because electrons excited the spectra."""
+    return setup is not None and setup.excitation == "electrons"
 
 
 def anode_index(setup: Setup) -> int:

@@ -38,6 +38,10 @@ Parts = tuple[list[dict[str, Any]], np.ndarray]
 
 REGIONS_AT_ONCE = 4096
 _VERIFIED, _NOT_ASKED = "calibrated for these weights", "switched off"
+_LEFT_OUT = (
+    "the spectrum was excited by electrons, by its continuum and light elements: "
+    "the fit is left out, the network alone speaks"
+)
 
 DESCRIPTION = """\
 Say which elements are in a spectrum, or in the sum spectrum of a cube.
@@ -51,7 +55,8 @@ Where the highest probability was found is printed as well. The more spectra are
 likelier one of them raises a false alarm: --by finds candidates, the sum confirms.
 
 Where a verification was calibrated for the weights, a full-spectrum fit has its say on whatever
-the network is not sure of; "present" then means its threshold, else those of the network.
+the network is not sure of; "present" then means its threshold, else those of the network. Spectra
+of electron microscopes are recognised, and left to the network.
 
 With --explain, a fit of the sum spectrum tells what speaks for each element that is reported or
 narrowly not: which of its lines are there, which are missing, and what else could be its peak.
@@ -117,7 +122,7 @@ def identify(args: argparse.Namespace, terminal: Terminal) -> None:
             results.append(
                 _identify(path, calibration, args, classifier, verifier, share, terminal.cancel)
             )
-            results[-1]["verification"] = why_not or _VERIFIED
+            results[-1].setdefault("verification", why_not or _VERIFIED)
     if args.json:
         terminal.print_json(results)
         return
@@ -135,7 +140,7 @@ def _identify(
     cancel: CancelToken,
 ) -> dict[str, Any]:
     from xrfengine.classifier.anode import find_setup, instrument_lines
-    from xrfengine.classifier.verify import is_open, verify_spectra
+    from xrfengine.classifier.verify import fit_is_left_out, is_open, verify_spectra
 
     cube = read_cube(path, calibration, progress=part(progress, 0.0, 0.2), cancel=cancel)
     spectrum = cube.sum_spectrum
@@ -143,13 +148,17 @@ def _identify(
     network = np.zeros_like(best)
     where: list[dict[str, Any]] = [{}] * best.size
     n_spectra = 0
+    left_out: dict[str, str] = {}
     # Found when first needed, on the sum: a second or two.
     found_setup = functools.cache(functools.partial(find_setup, spectrum, args.anode))
     for places, counts in spectra_of(cube, args, part(progress, 0.2, 1.0), cancel):
         cancel.check()
         said = classifier.probabilities(counts, cube.calibration, cancel=cancel)
         found = said
-        if verifier is not None and is_open(said, verifier).any():
+        is_asked = verifier is not None and is_open(said, verifier).any()
+        if is_asked and fit_is_left_out(found_setup()[0]):
+            verifier, left_out = None, {"verification": _LEFT_OUT}
+        elif is_asked:
             found = verify_spectra(
                 counts,
                 cube.calibration,
@@ -205,6 +214,7 @@ def _identify(
         "counts": spectrum.total,
         "by": args.by,
         "spectra": n_spectra,
+        **left_out,
         **({"instrument_lines": told["instrument"]} if told else {}),
         "elements": elements,
     }
