@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import hdbscan
@@ -13,7 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from xrfengine.cache import ResultCache
 from xrfengine.cluster.density import ClusterTree, build_tree, cut, single_linkage
-from xrfengine.errors import SettingsError
+from xrfengine.errors import Cancelled, SettingsError
+from xrfengine.jobs import CancelToken
 
 
 def points(n: int, d: int, k: int, seed: int) -> np.ndarray:
@@ -153,6 +155,25 @@ def test_worker_builds_the_same_tree_and_leaves_its_input() -> None:
     for name, array in here.to_arrays()[0].items():
         np.testing.assert_array_equal(array, getattr(there, name))
         assert array.dtype == getattr(there, name).dtype
+
+
+def test_cancel_is_prompt_inside_compiled_code() -> None:
+    """A tree of 60,000 points in six dimensions takes far longer."""
+    rows = np.random.default_rng(0).normal(size=(60_000, 6))
+    token, when = CancelToken(), []
+
+    def stop() -> None:
+        when.append(time.monotonic())
+        token.cancel()
+
+    def progress(fraction: float, message: str = "") -> None:
+        if timer.ident is None:  # not started yet
+            timer.start()
+
+    timer = threading.Timer(0.3, stop)
+    with pytest.raises(Cancelled):
+        build_tree(rows, 10, progress=progress, cancel=token)
+    assert time.monotonic() - when[0] < 1.5
 
 
 def test_tree_is_kept_on_disk(tmp_path) -> None:

@@ -139,7 +139,11 @@ def test_one_component_as_in_the_thesis(warm) -> None:
 def test_many_pixels_are_placed_among_a_share(warm) -> None:
     rows, which = blobs(900)
     share = EmbeddingSettings(n_neighbors=10, n_epochs=60, max_fit=300)
-    placed = embed(rows, share)
+    told: list[float] = []
+    placed = embed(rows, share, progress=lambda f, message="": told.append(f))
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+    assert placed.coordinates.shape == (900, 2)
     assert placed.n_fitted == 300
     assert np.isfinite(placed.coordinates).all()
     assert separates(placed.coordinates, which) > 0.98

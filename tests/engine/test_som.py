@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xrfengine.cluster.som import SomSettings, quantisation_error, train_som
+from xrfengine.cluster.som import (
+    POLISH_PASSES,
+    SomSettings,
+    quantisation_error,
+    train_som,
+)
 from xrfengine.errors import Cancelled, SettingsError
 from xrfengine.jobs import CancelToken
 
@@ -44,6 +49,71 @@ def test_no_worse_than_the_online_rule(seed: int, clusters: int) -> None:
     _, nodes = train_som(rows, SomSettings(n_passes=10))
     online = online_som(rows, start, (3, 3), 10, seed)
     assert quantisation_error(rows, nodes) <= quantisation_error(rows, online)
+
+
+def continuum(n: int = 1500, d: int = 6, seed: int = 0) -> np.ndarray:
+    """Rows along bent ridges, as mixtures of paints are, with noise."""
+    random = np.random.default_rng(seed)
+    along = random.random((n, 3)) ** 2
+    rows = np.sin(along @ random.normal(size=(3, d)) * 2.0)
+    return (rows + 0.05 * random.normal(size=(n, d))).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_as_good_as_minisom_from_the_same_start(seed: int) -> None:
+    """With the thesis's parameters, after as many passes, polishing counted."""
+    minisom = pytest.importorskip("minisom")
+    rows, passes = continuum(seed=seed), 10
+    start = rows[np.random.default_rng(seed).choice(len(rows), 9, replace=False)]
+    peer = minisom.MiniSom(3, 3, rows.shape[1], sigma=0.5, learning_rate=0.1, random_seed=seed)
+    peer._weights = start.reshape(3, 3, -1).astype(np.float64)
+    peer.train(rows, passes * len(rows), random_order=True)
+    settings = SomSettings(n_passes=passes - POLISH_PASSES, max_learn=0)
+    _, nodes = train_som(rows, settings, initial=start)
+    theirs = quantisation_error(rows, peer.get_weights().reshape(9, -1))
+    assert quantisation_error(rows, nodes) <= 1.01 * theirs
+
+
+@pytest.mark.parametrize("max_learn", [0, 2000])
+def test_as_many_threads_as_there_are(max_learn: int) -> None:
+    """The same bits from one thread and from two."""
+    import torch
+
+    rows = continuum(9000, 32)
+    asked = SomSettings(n_passes=1, n_starts=1, max_learn=max_learn)
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            made.append(train_som(rows, asked, device="cpu"))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(made[0][0], made[1][0])
+    np.testing.assert_array_equal(made[0][1], made[1][1])
+
+
+def test_device_that_is_not_there() -> None:
+    import torch
+
+    rows = continuum(100)
+    with pytest.raises(SettingsError, match="abacus"):
+        train_som(rows, device="abacus")
+    if torch.cuda.is_available():
+        here, there = (train_som(rows, device=device)[1] for device in ("cpu", "cuda"))
+        np.testing.assert_allclose(there, here, atol=1e-3)
+    else:
+        with pytest.raises(SettingsError, match="cuda"):
+            train_som(rows, device="cuda")
+
+
+@given(n=st.integers(1, 200), d=st.integers(1, 8), k=st.integers(1, 12), offset=st.floats(-50, 50))
+@settings(max_examples=25, deadline=None)
+def test_quantisation_error_is_that_of_all_pairs(n, d, k, offset) -> None:
+    random = np.random.default_rng(n * 13 + d)
+    rows = (random.normal(size=(n, d)) + offset).astype(np.float32)
+    nodes = (random.normal(size=(k, d)) + offset).astype(np.float32)
+    plain = np.linalg.norm(rows[:, None].astype(np.float64) - nodes[None], axis=2).min(axis=1)
+    assert quantisation_error(rows, nodes) == pytest.approx(plain.mean(), rel=1e-9)
 
 
 def test_from_a_given_start() -> None:

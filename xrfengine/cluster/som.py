@@ -179,9 +179,10 @@ def quantisation_error(features: np.ndarray, nodes: np.ndarray) -> float:
 def _device(asked: str | None) -> str:
     import torch
 
+    here = torch.cuda.is_available()
     if asked is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked.startswith("cuda") and not torch.cuda.is_available():
+        return "cuda" if here else "cpu"
+    if asked not in ("cpu", "cuda") or (asked == "cuda" and not here):
         raise SettingsError(f"there is no device {asked!r}", "Use 'cpu', or leave it out.")
     return asked
 
@@ -239,16 +240,25 @@ def _nearest(rows: Tensor, nodes: Tensor) -> Tensor:
     """Index of the nearest node (node, d) of every row (n, d + 1)."""
     import torch
 
-    half = -0.5 * (nodes * nodes).sum(dim=1, keepdim=True)
-    return (rows @ torch.cat([nodes, half], dim=1).T).argmax(dim=1)
+    n, d = nodes.shape
+    scores = torch.zeros(d + 1, _padded(n), dtype=rows.dtype, device=rows.device)
+    scores[:-1, :n] = nodes.T
+    scores[-1, :n] = -0.5 * (nodes * nodes).sum(dim=1)
+    scores[-1, n:] = -np.inf
+    return (rows @ scores).argmax(dim=1)
 
 
 def _totals(rows: Tensor, nearest: Tensor, n: int) -> Tensor:
     """Sum of the rows of each node, (n, d + 1), their number in the last column."""
     import torch
 
-    numbers = torch.arange(n, device=rows.device)
-    return (nearest == numbers[:, None]).to(rows.dtype) @ rows
+    numbers = torch.arange(_padded(n), device=rows.device)
+    return ((nearest == numbers[:, None]).to(rows.dtype) @ rows)[:n]
+
+
+def _padded(n: int) -> int:
+    """Products as wide as the processor's blocks: else the last bits hang on the threads."""
+    return -(-n // 16) * 16
 
 
 def _assign(rows: Tensor, nodes: Tensor, cancel: CancelToken) -> tuple[Tensor, Tensor]:
