@@ -142,7 +142,7 @@ def find_setup(
     """The instrument behind a spectrum: response refined, anode given or inferred.
 
     Without a given anode, electrons are recognised
-    (:func:`~xrfengine.classifier.electrons.is_by_electrons`), for which there is none.
+    (:func:`shows_electrons`), for which there is none.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def find_setup(
         return refine_setup(spectrum, anode=anode), "given"
     # A first look at energies and width, and at what stands there with no scatter known.
     setup = guess_setup(spectrum)
-    if is_by_electrons(spectrum):
+    if shows_electrons(spectrum, setup):
         in_vacuum = replace(setup, excitation="electrons", air_cm=0.0)
         return refine_setup(spectrum, setup=in_vacuum), "inferred"
     plain = select(shapes_of(setup), spectrum.counts, np.arange(len(ELEMENTS)))
@@ -195,6 +195,20 @@ def find_setup(
     if found.excitation == "mono":
         return refine_setup(spectrum, setup=found), "inferred"
     return refine_setup(spectrum, anode=found.anode), "inferred"
+
+
+def shows_electrons(spectrum: Spectrum, setup: Setup) -> bool:
+    """Whether electrons excited a spectrum: their continuum, and no scatter that ends it.
+
+    Parameters
+    ----------
+    setup : Setup
+        A first guess, for the width of peaks.
+    """
+    if not is_by_electrons(spectrum):
+        return False
+    beam = beam_energy(spectrum)
+    return beam is None or not _ends_at(spectrum, beam, setup)
 
 
 def _shows_rare_anode(solution: Solution) -> bool:

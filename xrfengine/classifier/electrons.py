@@ -20,17 +20,17 @@ _WINDOWS_KEV = ((1.0, 1.4), (2.0, 3.0), (4.0, 5.5), (7.0, 9.0), (9.9, 13.0), (14
 _BOX_KEV = 0.06
 _FEWEST_COUNTS = 2000.0
 _LEAST_CONTINUUM = 0.025  # of all counts, per keV, at the lowest energies
-_LEAST_SOFT, _PLAINLY_SOFT = 0.01, 0.03  # of all counts
+_LEAST_SOFT, _PLAINLY_SOFT = 0.01, 0.1  # of all counts
 _STEPS = (0.75, 0.9, 0.8)  # of the window below, at most
-_STEEP = 0.6
+_STEEP = 0.5
 
 
 def is_by_electrons(spectrum: Spectrum) -> bool:
     """Whether electrons excited a spectrum; in doubt they did not.
 
     Asked are much continuum at 1 to 3 keV that falls from window to window, and counts below
-    0.72 keV. Where the latter are few, as behind a window of beryllium, the continuum must also
-    steepen towards its end: tails of strong peaks flatten instead.
+    0.72 keV. Where the latter are no tenth of all, the continuum must also steepen towards its end:
+    the tails of strong peaks flatten instead.
 
     Parameters
     ----------
