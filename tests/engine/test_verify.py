@@ -1,5 +1,7 @@
 """Verification: the fit confirms or overrules what a network proposes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -241,6 +243,19 @@ def test_a_verification_of_other_weights_is_refused(tmp_path):
     assert found is None
     assert "tiny.verify.json was calibrated for the weights d" in why
     assert verifier_for(Known(), weights) == (VERIFIER, "")
+
+
+def test_under_electrons_the_network_stands():
+    counts = counts_of({"Fe": 20_000})[None]
+    said = proposals(Fe=0.7, As=0.6, Co=0.3)[None]
+    found = verified(counts, said, setup=replace(SETUP, excitation="electrons"))
+    np.testing.assert_array_equal(found.probabilities, said)
+    np.testing.assert_array_equal(found.present, said >= Known.thresholds)
+    np.testing.assert_array_equal(found.thresholds, Known.thresholds)
+    assert not found.fitted.any()
+    assert np.isnan(found.z).all()
+    assert verified(counts, said).thresholds == pytest.approx(VERIFIER.threshold)
+    assert verified(counts, said).fitted.all()
 
 
 def test_as_a_method_to_score():

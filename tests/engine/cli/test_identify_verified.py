@@ -9,8 +9,11 @@ import pytest
 from xrfengine import Engine
 from xrfengine.classifier.calibrate_verifier import gather
 from xrfengine.classifier.fit_figures import FEATURES
+from xrfengine.classifier.fit_shapes import Setup
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.verify import Verifier, verifier_path
+from xrfengine.cube import Calibration
+from xrfengine.detector import Detector
 
 
 def of(digest, threshold=0.6):
@@ -57,6 +60,31 @@ def test_a_verification_of_other_weights_is_told_and_left_out(run, facts, scan, 
     assert result["elements"] == alone["elements"]
     _, out, _ = run("identify", scan, "--model", verified)
     assert "calibrated for the weights 0123" in out
+
+
+def test_under_electrons_the_fit_is_left_out(
+    run, facts, scan, model, verified, tmp_path, monkeypatch
+):
+    # The scan states a tube, which would settle it.
+    microscope = Setup(
+        Calibration(0.0, 0.02), 1000, Detector.sdd(0.14), None, 20.0, excitation="electrons"
+    )
+    monkeypatch.setattr(
+        "xrfengine.classifier.anode.find_setup", lambda *_: (microscope, "inferred")
+    )
+    (result,) = facts("identify", scan, "--model", verified)
+    (alone,) = facts("identify", scan, "--model", model)
+    assert "excited by electrons" in result["verification"]
+    assert result["elements"] == alone["elements"]
+    _, out, _ = run("identify", scan, "--model", verified)
+    assert "the fit is left out" in out
+    engine = Engine(Path(scan).parent, model=verified, device="cpu", cache=tmp_path / "cache")
+    try:
+        cube = engine.cube("scan.h5")
+        spectrum = engine.region_spectrum(cube, np.ones(cube.shape[:2], dtype=bool))
+        assert engine.identify(spectrum) == engine.identify(spectrum, verify=False)
+    finally:
+        engine.close()
 
 
 def test_a_damaged_verification_is_refused(refused, scan, verified):
