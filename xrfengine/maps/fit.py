@@ -228,7 +228,7 @@ def fit_maps(
     fitter.warm(cube.counts)
     blocks = list(chunks(by, max(1, _BLOCK_PIXELS // bx)))
     with _one_blas_thread():
-        lost = _in_threads(work, blocks, threads or os.cpu_count() or 1, progress)
+        lost = _in_threads(work, blocks, threads or os.cpu_count() or 1, progress, cancel)
 
     def full(values: np.ndarray) -> np.ndarray:
         return values if region_px == 1 else expand(values, region_px, (height, width))
@@ -279,7 +279,11 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _in_threads(
-    work: Callable[[slice], int], blocks: list[slice], threads: int, progress: Progress
+    work: Callable[[slice], int],
+    blocks: list[slice],
+    threads: int,
+    progress: Progress,
+    cancel: CancelToken,
 ) -> int:
     """Sum of what the blocks return; the first that fails or is cancelled ends the others."""
     total = 0
@@ -289,6 +293,8 @@ def _in_threads(
             for done, future in enumerate(as_completed(futures), start=1):
                 total += future.result()
                 progress(done / len(blocks), "Fitting line groups")
+                if done < len(blocks):
+                    cancel.check()  # the blocks may all be done by now, but nobody wants them
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
