@@ -6,8 +6,9 @@ far. It is plain Python and thread-safe: sessions call it from worker threads, a
 
 from __future__ import annotations
 
+import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,13 @@ class DatasetInfo:
     id: str
     label: str
     path: Path | None
+
+
+def _log_failure(done: Future[None]) -> None:
+    """Nobody waits for work done ahead, and regions are read without it; the operator is told."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        logging.getLogger(__name__).error("the tiles of a scan were not made", exc_info=error)
 
 
 class Engine(MapResults):
@@ -233,7 +241,7 @@ class Engine(MapResults):
                 if key in self._tiling:
                     return None
                 self._tiling.add(key)
-            self._executor.submit(self._make_tiles, key, cube)
+            self._executor.submit(self._make_tiles, key, cube).add_done_callback(_log_failure)
         return tiles
 
     def _make_tiles(self, key: str, cube: Cube) -> None:

@@ -251,3 +251,20 @@ def test_region_spectra_of_a_large_scan_come_from_tiles(engine, monkeypatch):
     assert engine._tiles_of(cube) is not None
     np.testing.assert_array_equal(before.counts, after.counts)
     assert after.n_pixels == before.n_pixels == mask.sum()
+
+
+def test_tiles_that_fail_are_logged_and_the_region_is_read_without_them(
+    engine, monkeypatch, caplog
+):
+    def fail(cube, cancel):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("xrfengine.engine._TILED_FROM_BYTES", 0)
+    monkeypatch.setattr("xrfengine.store.make_tiles", fail)
+    cube = engine.cube("halves.h5")
+    mask = np.ones(cube.shape[:2], bool)
+    spectrum = engine.region_spectrum(cube, mask)
+    np.testing.assert_array_equal(spectrum.counts, cube.counts.sum(axis=(0, 1)))
+    engine._executor.shutdown(wait=True)
+    assert "tiles of a scan were not made" in caplog.text
+    assert "no room" in caplog.text
