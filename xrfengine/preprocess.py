@@ -5,8 +5,10 @@ Two modes:
 ``counts``
     The default. Spectra are rebinned onto a grid whose bins follow the resolution of a silicon
     detector, which conserves counts, so that the network still sees how many photons speak for a
-    peak. Features: logarithm of the counts, square root of the share of the total, and how much
-    of each bin the file covers.
+    peak. Features: logarithm of the counts, square root of the share of the total, how much of
+    each bin the file covers, and (``matched_filter``) the local significance of a peak: in a
+    bright spectrum ten standard deviations are a percent of the background, which neither
+    logarithm nor root shows.
 ``thesis``
     What the thesis does with measured spectra (its section 2.4): crop, zero the margins, pad,
     extrapolate both ends or not, interpolate to 4096 points, scale to a maximum of 1.
@@ -54,6 +56,8 @@ class PreprocessSettings:
         Savitzky–Golay filter over the file's channels; window 0 leaves them as they are.
     drop_channels : int
         Channels at both ends of the file that count as not measured.
+    matched_filter : bool
+        Mode ``counts``: a fourth feature, see :meth:`Preprocessor.features`.
     """
 
     mode: Literal["counts", "thesis"] = "counts"
@@ -67,6 +71,7 @@ class PreprocessSettings:
     smooth_window: int = 0
     smooth_order: int = 3
     drop_channels: int = 0
+    matched_filter: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in ("counts", "thesis"):
@@ -97,7 +102,9 @@ class PreprocessSettings:
     @property
     def n_features(self) -> int:
         """Rows of the tensor handed to the network."""
-        return 3 if self.mode == "counts" else 1
+        if self.mode == "thesis":
+            return 1
+        return 4 if self.matched_filter else 3
 
     def edges_kev(self) -> np.ndarray:
         """Limits of the bins in keV, shape (n_bins + 1,), rising."""
@@ -178,8 +185,7 @@ class Preprocessor:
         Returns
         -------
         Tensor, float32, shape (n, feature, bin)
-            Mode ``counts``: log1p(counts)/4, 8·sqrt(counts/total), covered share of each bin
-            (0…1). Mode ``thesis``: one feature, 0…1.
+            Mode ``counts``: as in :meth:`features`. Mode ``thesis``: one feature, 0…1.
         """
         if self.settings.mode == "thesis":
             return torch.from_numpy(self._thesis(self._channels(counts)))
@@ -216,16 +222,50 @@ class Preprocessor:
         return np.maximum(out, 0.0, out=out)
 
     def features(self, rebinned: np.ndarray) -> torch.Tensor:
-        """Features of counts on the grid; float32, shape (n, 3, bin)."""
+        """Features of counts on the grid.
+
+        Parameters
+        ----------
+        rebinned : ndarray, float32, shape (n, bin), ≥ 0
+
+        Returns
+        -------
+        Tensor, float32, shape (n, feature, bin)
+            log1p(counts)/4; 8·sqrt(counts/total); covered share of each bin, 0…1; with
+            ``matched_filter`` asinh(s)/2, where s is the net area under a peak of the grid's width
+            over its Poisson standard deviation (Mariscotti, Nucl. Instrum. Methods 50 (1967) 309,
+            with Gaussians for the second difference).
+        """
         binned = torch.from_numpy(rebinned)
-        out = torch.empty(len(binned), 3, binned.shape[1])
+        out = torch.empty(len(binned), self.settings.n_features, binned.shape[1])
         torch.log1p(binned, out=out[:, 0])
         out[:, 0] *= LOG_SCALE
         total = binned.sum(dim=1, keepdim=True, dtype=torch.float64).clamp_(min=1.0)
         torch.mul(binned, (SHARE_SCALE**2 / total).float(), out=out[:, 1])
         out[:, 1].sqrt_()
         out[:, 2] = self._covered
+        if self.settings.matched_filter:
+            torch.asinh(self._peak_significance(binned), out=out[:, 3])
+            out[:, 3] *= ASINH_SCALE
         return out
+
+    def _peak_significance(self, binned: torch.Tensor) -> torch.Tensor:
+        """Net area under a peak at each bin over its standard deviation, shape (n, bin).
+
+        As a matrix product over overlapping blocks, a third of the time of a convolution with
+        one channel; both sums, of w·counts and of w²·counts, come out of one product.
+        """
+        n, n_bins = binned.shape
+        blocks = -(-n_bins // _FILTER_BLOCK)
+        reach = FILTER_REACH_BINS
+        padded = torch.zeros(n, blocks * _FILTER_BLOCK + 2 * reach)
+        padded[:, reach : reach + n_bins] = binned
+        windows = padded.unfold(1, _FILTER_BLOCK + 2 * reach, _FILTER_BLOCK)
+        both = windows.reshape(n * blocks, -1) @ _filter_matrix()
+        net = both[:, :_FILTER_BLOCK].reshape(n, -1)[:, :n_bins]
+        variance = both[:, _FILTER_BLOCK:].reshape(n, -1)[:, :n_bins]
+        # One count more, or bins without any would have no standard deviation.
+        return net / torch.sqrt(variance + float(peak_filter().max()) ** 2)
 
     @property
     def covered(self) -> np.ndarray:
@@ -338,6 +378,37 @@ LOG_SCALE = 0.25
 
 SHARE_SCALE = 8.0
 """sqrt(share of the total) · SHARE_SCALE is about 0.25 for a flat spectrum of 1024 bins."""
+
+ASINH_SCALE = 0.5
+"""asinh(significance) · ASINH_SCALE: noise within ±0.5, ten standard deviations 1.5."""
+
+FILTER_REACH_BINS = 12
+_FILTER_BLOCK = 64
+_PEAK_SIGMA_BINS = 2.08  # 1024 bins give 4.9 bins a FWHM of the grid's detector
+
+
+@lru_cache(maxsize=1)
+def peak_filter() -> np.ndarray:
+    """Weights of the matched filter over neighbouring bins, shape (2·FILTER_REACH_BINS + 1,).
+
+    A Gaussian of the grid's resolution less one three times as wide: constant and linear
+    backgrounds give zero.
+    """
+    at = np.arange(-FILTER_REACH_BINS, FILTER_REACH_BINS + 1) / _PEAK_SIGMA_BINS
+    peak, around = np.exp(-0.5 * at**2), np.exp(-0.5 * (at / 3.0) ** 2)
+    return peak / peak.sum() - around / around.sum()
+
+
+@lru_cache(maxsize=1)
+def _filter_matrix() -> torch.Tensor:
+    """The filter and its square as a matrix: (window, 2·block), float32."""
+    weights = peak_filter()
+    matrix = np.zeros((_FILTER_BLOCK + 2 * FILTER_REACH_BINS, 2 * _FILTER_BLOCK))
+    for column in range(_FILTER_BLOCK):
+        rows = slice(column, column + weights.size)
+        matrix[rows, column] = weights
+        matrix[rows, _FILTER_BLOCK + column] = weights**2
+    return torch.from_numpy(matrix.astype(np.float32))
 
 
 def _between(

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from xrfengine.cube import Calibration
 from xrfengine.errors import SettingsError
 from xrfengine.preprocess import (
+    ASINH_SCALE,
     LOG_SCALE,
     SHARE_SCALE,
     Preprocessor,
     PreprocessSettings,
+    peak_filter,
     preprocessor,
 )
 
@@ -207,3 +209,44 @@ def test_settings_travel_as_plain_values():
         assert PreprocessSettings.from_dict(chosen.to_dict()) == chosen
     with pytest.raises(SettingsError, match="unknown"):
         PreprocessSettings.from_dict({"bins": 3})
+
+
+FILTERED = PreprocessSettings(matched_filter=True)
+
+
+@settings(max_examples=20, deadline=None)
+@given(n_bins=st.sampled_from([64, 100, 512, 1024]), seed=st.integers(0, 99))
+def test_peak_significance_is_a_matched_filter(n_bins, seed):
+    """Against two plain convolutions, for any number of bins."""
+    made = Preprocessor(PreprocessSettings(n_bins=n_bins, matched_filter=True), WIDE, 2500)
+    binned = np.random.default_rng(seed).poisson(40.0, (3, n_bins)).astype(np.float32)
+    got = np.sinh(made.features(binned)[:, 3].numpy() / ASINH_SCALE)
+    weights = peak_filter()
+    net = np.stack([np.convolve(row, weights, "same") for row in binned])
+    variance = np.stack([np.convolve(row, weights**2, "same") for row in binned])
+    expected = net / np.sqrt(variance + weights.max() ** 2)
+    np.testing.assert_allclose(got, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_noise_is_about_one_and_a_peak_its_significance():
+    rng = np.random.default_rng(0)
+    made = Preprocessor(FILTERED, WIDE, 2500)
+    level = 1e6
+    binned = rng.poisson(level, (50, 1024)).astype(np.float32)
+    inner = slice(100, 900)
+    noise = np.sinh(made.features(binned)[:, 3, inner].numpy() / ASINH_SCALE)
+    assert noise.std() == pytest.approx(1.0, abs=0.1)
+    shape = np.exp(-0.5 * ((np.arange(1024) - 500) / 2.08) ** 2)
+    weights = peak_filter()
+    height = 10.0 * np.sqrt(level * (weights**2).sum()) / (weights * shape[488:513]).sum()
+    assert height < 0.02 * level  # hardly a percent of the background
+    peak = np.sinh(
+        made.features(binned + (height * shape).astype(np.float32))[:, 3, 500].numpy() / ASINH_SCALE
+    )
+    assert peak.mean() == pytest.approx(10.0, abs=0.6)
+
+
+def test_nothing_is_no_peak():
+    made = Preprocessor(FILTERED, WIDE, 2500)
+    assert not made(np.zeros((2, 2500), dtype=np.uint16))[:, 3].any()
+    assert made(spectra()).shape == (5, 4, 1024)

@@ -99,7 +99,7 @@ def test_seeds_differ():
     "effect",
     ["filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
      "continuum", "smooth_backgrounds", "zero_peak", "bragg", "self_absorption",
-     "calibration_error", "cut_ends", "poisson"],
+     "calibration_error", "shape_error", "cut_ends", "poisson"],
 )  # fmt: skip
 def test_every_effect_can_be_switched_off(effect):
     simulator = Simulator(SimulationSettings(**{effect: False}), ELEMENTS)
@@ -115,7 +115,7 @@ def test_bare_lines_only():
         ("filters", "path", "escape", "sum_peaks", "tail_and_shelf", "radiative_auger", "scatter",
          "continuum",
          "smooth_backgrounds", "zero_peak", "bragg", "stray",
-         "calibration_error", "cut_ends"), False,
+         "calibration_error", "shape_error", "cut_ends"), False,
     )  # fmt: skip
     rng = np.random.default_rng(0)
     simulator, instrument = plain_instrument(rng, **off)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from xrfengine.classifier import scatter
+from xrfengine.classifier.apparatus import draw_shape_error
 from xrfengine.classifier.composition import draw_elements, draw_heights
 from xrfengine.classifier.excitation import (
     ALL_SHELLS,
@@ -308,3 +309,29 @@ def test_anode_lines_that_a_filter_takes_entirely_leave_no_nonsense():
     assert set(names) == {"rayleigh K", "compton K"}
     assert np.isfinite(shapes).all()
     assert np.isfinite(energies).all()
+
+
+def test_shape_errors_are_small_smooth_and_follow_the_counts():
+    rng = np.random.default_rng(4)
+    detector = Detector.sdd(0.14)
+    rates = 1e5 * np.exp(-0.5 * ((CENTRES - 6.4) / 0.06) ** 2)[None].astype(np.float32)
+    rates[:, CENTRES > 20.0] = 0.0
+    rates.flags.writeable = False
+    sizes = []
+    for _ in range(40):
+        error = draw_shape_error(EDGES, detector, rng)
+        left = error.applied(rates) - rates
+        assert (left >= -0.5 * rates).all()
+        assert not left[:, CENTRES > 21.0].any()
+        near = np.abs(CENTRES - 6.4) < 0.15
+        sizes.append(np.abs(left[0, near]).mean() / rates[0, near].mean())
+        # No wiggles finer than the detector resolves: neighbouring channels (20 eV) agree.
+        assert np.abs(np.diff(error.relative)).max() < 0.5 * np.ptp(error.relative)
+    assert 0.001 < np.median(sizes) < 0.01
+
+
+def test_shape_errors_never_make_counts_negative():
+    rng = np.random.default_rng(5)
+    rates = rng.poisson(0.3, (6, CENTRES.size)).astype(np.float32)
+    for _ in range(10):
+        assert (draw_shape_error(EDGES, Detector.sdd(0.16), rng).applied(rates) >= 0).all()

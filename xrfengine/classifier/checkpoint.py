@@ -181,7 +181,9 @@ def _check(checkpoint: Checkpoint, path: Path) -> None:
 
 def preset_preprocess(preset: Preset) -> PreprocessSettings:
     """The preprocessing that belongs to a preset."""
-    return PreprocessSettings() if preset == "compact" else PreprocessSettings.thesis()
+    if preset == "compact":
+        return PreprocessSettings(matched_filter=True)
+    return PreprocessSettings.thesis()
 
 
 def untrained(

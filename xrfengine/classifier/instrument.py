@@ -13,9 +13,11 @@ import numpy as np
 
 from xrfengine.classifier import scatter
 from xrfengine.classifier.apparatus import (
+    ShapeError,
     draw_channels,
     draw_detector,
     draw_path,
+    draw_shape_error,
     draw_stray,
     misread,
 )
@@ -81,6 +83,7 @@ class InstrumentShapes:
         Typical share of piled-up pairs.
     unseen_pile_up : ndarray, float32, shape (channel,), or None
         How much likelier soft photons pile up.
+    shape_error : ShapeError or None
     has_air : bool
     bragg_rows : ndarray of int
     stray : dict
@@ -103,6 +106,7 @@ class InstrumentShapes:
     scatter_level: float
     pile_up: float
     unseen_pile_up: np.ndarray | None
+    shape_error: ShapeError | None
     has_air: bool
     bragg_rows: np.ndarray
     stray: dict[str, float]
@@ -184,6 +188,7 @@ def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> I
         ),
         pile_up=_draw_pile_up(source, rng) if settings.sum_peaks else 0.0,
         unseen_pile_up=unseen,
+        shape_error=draw_shape_error(edges, detector, rng) if settings.shape_error else None,
         has_air=air,
         bragg_rows=bragg + offset,
         stray=stray,

@@ -40,6 +40,9 @@ class ViTConfig:
         Channels between the convolutions of the stem ``conv``.
     activation : {"gelu", "relu"}
         GELU costs as much as all matrix products of a small block on a processor; ReLU does not.
+    head_width : int
+        Hidden units between all tokens and the classes, beside the linear layer; 0 has none.
+        A tenth of a block's arithmetic, and every line can be weighed against every other.
     """
 
     n_features: int = 1
@@ -54,6 +57,7 @@ class ViTConfig:
     stem: Literal["patch", "conv"] = "patch"
     stem_width: int = 32
     activation: Literal["gelu", "relu"] = "gelu"
+    head_width: int = 0
 
     def __post_init__(self) -> None:
         if self.n_bins % self.patch or self.width % self.heads:
@@ -74,7 +78,8 @@ class ViTConfig:
         tokens, width = self.n_tokens, self.width
         linear = tokens * (4 * width * width + 2 * width * self.mlp)
         attention = tokens * tokens * (2 * width + 16 * self.heads)
-        return float(self.depth * (linear + attention) + tokens * width * self.n_classes)
+        head = tokens * width * (self.n_classes + self.head_width)
+        return float(self.depth * (linear + attention) + head)
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "vit", **dataclasses.asdict(self)}
@@ -133,7 +138,7 @@ def preset_config(preset: Preset, n_classes: int) -> NetworkConfig:
         return ViTConfig(n_classes=n_classes)
     if preset == "compact":
         return ViTConfig(
-            n_features=3,
+            n_features=4,
             n_bins=1024,
             n_classes=n_classes,
             patch=16,
@@ -223,6 +228,13 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.n_tokens * config.width, config.n_classes)
+        self.hidden = None
+        if config.head_width:
+            self.hidden = nn.Sequential(
+                nn.Linear(config.n_tokens * config.width, config.head_width),
+                _activation(config),
+                nn.Linear(config.head_width, config.n_classes, bias=False),
+            )
         nn.init.normal_(self.position, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -230,7 +242,9 @@ class ViT(nn.Module):
         tokens = self.stem(x) + self.position
         for block in self.blocks:
             tokens = block(tokens)
-        return self.head(self.norm(tokens).flatten(1))
+        everything = self.norm(tokens).flatten(1)
+        logits = self.head(everything)
+        return logits if self.hidden is None else logits + self.hidden(everything)
 
 
 class Bottleneck(nn.Module):

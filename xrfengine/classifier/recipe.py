@@ -79,7 +79,7 @@ class TrainSettings:
     clip: float = 1.0
     recipe: str = "cosine"
     false_alarms_per_spectrum: float = 0.05
-    most_counts: float | None = 3e5
+    most_counts: float | None = None
     validation_spectra: int = 196608
     steps: int | None = None
     elements: tuple[str, ...] | None = None

@@ -105,6 +105,7 @@ class SimulationSettings:
     stray: bool = True
     self_absorption: bool = True
     calibration_error: bool = True
+    shape_error: bool = True
     cut_ends: bool = True
     poisson: bool = True
 
@@ -297,6 +298,8 @@ class Simulator:
             scale *= single
             rates = rates * single[:, None] + pairs
         labels = self._labels(instrument, chosen, parts, weights * scale[:, None], scale, pairs)
+        if instrument.shape_error is not None:
+            rates = instrument.shape_error.applied(rates)
         counts = draw_counts(rates, rng) if settings.poisson else rates
         return SimulatedBatch(counts, instrument.calibration, labels, put_in)
 

@@ -356,8 +356,11 @@ def _finished(run: Run, command: str, cancel: CancelToken) -> Checkpoint:
     first = (np.arange(len(labels)) // _PER_INSTRUMENT) % 2 == 0
     slope, shift = fit_platt(logits[first], labels[first])
     weights = {k: v.detach().cpu().clone() for k, v in run.average.items()}
-    weights["head.weight"] *= torch.from_numpy(slope).to(torch.float32)[:, None]
-    weights["head.bias"] *= torch.from_numpy(slope).to(torch.float32)
+    steeper = torch.from_numpy(slope).to(torch.float32)
+    for name in ("head.weight", "hidden.2.weight"):
+        if name in weights:
+            weights[name] *= steeper[:, None]
+    weights["head.bias"] *= steeper
     weights["head.bias"] += torch.from_numpy(shift).to(torch.float32)
     probabilities = sigmoid(slope * logits + shift).astype(np.float32)
     thresholds = choose_thresholds(
