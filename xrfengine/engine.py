@@ -24,6 +24,7 @@ from xrfengine.engine_maps import MapResults
 from xrfengine.errors import Cancelled, XRFError
 from xrfengine.findings import ClusterResult, Found, Identified
 from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
+from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.regions import region_spectrum
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Engine(MapResults):
         folder = cache_folder() if cache is None else Path(cache)
         self._results = ResultCache(memory_bytes, folder / "results")
         self._cubes = ResultCache(cube_bytes)
-        self._setups = ResultCache(1 << 20)
+        self._setups = ResultCache(1 << 20, folder / "results")
         self._scan_of: WeakKeyDictionary[Spectrum, Cube] = WeakKeyDictionary()
         self._tiles = ResultCache(memory_bytes // 2)
         self._tiling: set[str] = set()
@@ -295,13 +296,30 @@ class Engine(MapResults):
         )
 
     def _setup(self, spectrum: Spectrum, scan: Cube | None) -> Setup:
-        """The instrument behind a spectrum, found once a scan."""
+        """The instrument behind a spectrum, found once a scan and kept on disk."""
         from xrfengine.classifier.anode import find_setup
+        from xrfengine.classifier.fit_shapes import Setup
 
         if scan is None or scan.calibration != spectrum.calibration:
             return find_setup(spectrum)[0]
-        key = digest("setup", scan.digest)
-        return self._setups.get(key, lambda: find_setup(scan.sum_spectrum)[0])
+        key = digest("setup", scan.digest, scan.instrument)
+        return self._setups.get(key, lambda: find_setup(scan.sum_spectrum)[0], stored=Setup)
+
+    def instrument_elements(self, cube: Cube) -> frozenset[str]:
+        """Elements whose lines need not be the sample's: the tube's anode, argon of the air.
+
+        The anode is the one the file states, else inferred from its scatter in the sum spectrum,
+        once a scan: about a second the first time, so ask in a worker thread; kept in memory and on
+        disk. From then on :meth:`found` marks them in this scan's maps.
+        """
+
+        def compute() -> frozenset[str]:
+            anode = cube.instrument.tube_anode
+            if anode is None and cube.sum_spectrum.total > 0:
+                anode = self._setup(cube.sum_spectrum, cube).anode
+            return frozenset(INSTRUMENT_ELEMENTS) | ({anode} - {None})
+
+        return self._setups.get(digest("instrument elements", cube.digest), compute)
 
     # ---- maps: MapResults
 
@@ -310,9 +328,12 @@ class Engine(MapResults):
     ) -> tuple[Found, ...]:
         """Elements at or above their threshold anywhere, by falling share of the area.
 
-        ``thresholds`` by symbol override the defaults of :meth:`default_thresholds`.
+        ``thresholds`` by symbol override the defaults of :meth:`default_thresholds`. Argon is
+        marked as the instrument's; the anode once :meth:`instrument_elements` has found it.
         """
-        return findings.found(maps, {**self.default_thresholds(maps), **(thresholds or {})})
+        known = self._setups.peek(digest("instrument elements", maps.source))
+        chosen = {**self.default_thresholds(maps), **(thresholds or {})}
+        return findings.found(maps, chosen, known or ())
 
     def default_thresholds(self, maps: ElementMaps) -> dict[str, float]:
         """Where each map's threshold starts, by symbol, in the unit of the maps."""

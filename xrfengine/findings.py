@@ -31,11 +31,14 @@ class Found:
         Share of the pixels at or above the threshold, 0…1.
     strength : float
         Mean value over these pixels, in the unit of the maps.
+    is_instrument : bool
+        Its lines need not be the sample's: anode or air.
     """
 
     element: str
     share: float
     strength: float
+    is_instrument: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,28 @@ class ClusterResult:
     elements: tuple[tuple[str, ...], ...]
 
 
-def found(maps: ElementMaps, thresholds: dict[str, float]) -> tuple[Found, ...]:
+def found(
+    maps: ElementMaps,
+    thresholds: dict[str, float],
+    instrument: Iterable[str] = INSTRUMENT_ELEMENTS,
+) -> tuple[Found, ...]:
     """Elements at or above their threshold anywhere, by falling share of the area.
 
     Parameters
     ----------
     thresholds : dict
         Threshold by symbol, in the unit of the maps; every element of the maps needs one.
+    instrument : iterable of str
+        Elements to mark as the instrument's: the tube's anode, and argon, which is always marked.
     """
+    not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
     result = []
     for element, values in zip(maps.elements, maps.values, strict=True):
         above = values >= thresholds[element]
         share = float(above.mean())
         if share > 0:
-            result.append(Found(element, share, float(values[above].mean())))
+            strength = float(values[above].mean())
+            result.append(Found(element, share, strength, element in not_the_sample))
     return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))
 
 

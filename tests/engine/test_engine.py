@@ -11,7 +11,7 @@ import pytest
 from xrfengine import Cube, Engine
 from xrfengine.classifier.predict import probability_maps, save_untrained
 from xrfengine.cluster import ClusterSettings, FeatureSettings, SomSettings
-from xrfengine.cube import Calibration, ElementMaps
+from xrfengine.cube import Calibration, ElementMaps, Instrument
 from xrfengine.errors import Cancelled, ReadError, XRFError
 from xrfengine.findings import found, noise_thresholds
 from xrfengine.jobs import CancelToken
@@ -155,6 +155,49 @@ def test_thresholds_given_override_the_defaults(engine):
     assert engine.default_thresholds(maps) == dict(
         zip(engine.classifier.elements, engine.classifier.thresholds.tolist(), strict=True)
     )
+
+
+def test_elements_of_the_instrument_are_marked_once_known(
+    engine, folder, model, tmp_path, monkeypatch
+):
+    from xrfengine.classifier import anode
+    from xrfengine.classifier.fit import guess_setup
+
+    calls = []
+
+    def found_setup(spectrum):
+        calls.append(spectrum)
+        return guess_setup(spectrum, "Cu"), "inferred"
+
+    monkeypatch.setattr(anode, "find_setup", found_setup)
+
+    def marked(engine):
+        maps = engine.maps(engine.cube("halves.h5"), "roi", 5)
+        return {item.element for item in engine.found(maps, {"Ar": -1e9}) if item.is_instrument}
+
+    assert marked(engine) == {"Ar"}
+    with ThreadPoolExecutor(4) as users:
+        asked = list(users.map(engine.instrument_elements, [engine.cube("halves.h5")] * 4))
+    assert set(asked) == {frozenset({"Ar", "Cu"})}
+    assert marked(engine) == {"Ar", "Cu"}
+    assert len(calls) == 1
+    # A reopened scan knows it from disk.
+    again = Engine(folder, model=model, device="cpu", cache=tmp_path / "cache")
+    try:
+        cube = again.cube("halves.h5")
+        assert again.instrument_elements(cube) == {"Ar", "Cu"}
+        assert again._setup(cube.sum_spectrum, cube) == guess_setup(cube.sum_spectrum, "Cu")
+    finally:
+        again.close()
+    assert len(calls) == 1
+
+
+def test_a_stated_anode_is_not_searched_for(engine, monkeypatch):
+    monkeypatch.setattr(engine, "_setup", lambda *_: pytest.fail("the file says it"))
+    counts = np.ones((2, 2, 16), dtype=np.uint16)
+    stated = Cube(counts, Calibration(0.0, 0.5), instrument=Instrument(tube_anode="Rh"))
+    assert engine.instrument_elements(stated) == {"Ar", "Rh"}
+    assert engine.instrument_elements(Cube(0 * counts, Calibration(0.0, 0.4))) == {"Ar"}
 
 
 def test_identify_orders_and_marks(engine):

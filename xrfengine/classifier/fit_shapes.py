@@ -7,7 +7,8 @@ refined so far, and summed into bins of about a third of a peak width, on which 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,22 @@ class Setup:
     shifts_kev: tuple[float, ...] = (0.0,) * SHIFT_KNOTS_KEV.size
     first_channel: int = 0
     last_channel: int = 1 << 30
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """For the disk: no arrays, and plain values."""
+        return {}, asdict(self)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Setup:
+        """Of what :meth:`to_arrays` gave."""
+        return cls(
+            **{
+                **meta,
+                "calibration": Calibration(**meta["calibration"]),
+                "detector": Detector.from_dict(meta["detector"]),
+                "shifts_kev": tuple(meta["shifts_kev"]),
+            }
+        )
 
     @property
     def source(self) -> Source:
