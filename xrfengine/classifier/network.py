@@ -144,12 +144,13 @@ def preset_config(preset: Preset, n_classes: int) -> NetworkConfig:
             patch=16,
             width=64,
             heads=2,
-            depth=4,
+            depth=2,
             mlp=128,
             dropout=0.0,
             stem="conv",
-            stem_width=32,
+            stem_width=48,
             activation="relu",
+            head_width=256,
         )
     if preset == "resnet":
         return ResNetConfig(n_classes=n_classes)

@@ -57,7 +57,7 @@ class SimulationSettings:
     fwhm_kev : (low, high)
         Resolution of silicon detectors at Mn Kα.
     counts : (low, high)
-        Total counts of a spectrum; most spectra have 10³ to 10⁶.
+        Total counts of a spectrum; most spectra have 500 to 10⁶.
     most_elements : int
     decades : float
         Spread of the elements' peak heights.
@@ -252,8 +252,8 @@ class Simulator:
         heights = draw_heights(chosen, rng, settings.decades)
         low, high = (np.log10(v) for v in settings.counts)
         log_total = np.where(
-            rng.random(n) < 0.8,
-            rng.uniform(np.clip(3.0, low, high), np.clip(6.0, low, high), size=n),
+            rng.random(n) < 0.75,
+            rng.uniform(np.clip(2.7, low, high), np.clip(6.0, low, high), size=n),
             rng.uniform(low, high, size=n),
         )
         return self.expose(instrument, heights, 10**log_total, rng)
