@@ -6,22 +6,20 @@ from html import escape
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from dashboard.components import Notice
 from dashboard.latest import explain
+from dashboard.page import FONT, AppPage, page
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.views.clusters import ClustersView
 from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.map import MapView
-from dashboard.views.source import NAME, SourceView
+from dashboard.views.source import SourceView
 from dashboard.views.spectrum import SpectrumView
 from dashboard.views.status import StatusView
-from xrfengine.assets import asset
 
-_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 _GRID = """:host { display: grid !important; height: 100%; gap: 1px; overflow: hidden;
   background: var(--xrf-hairline); padding: 0;
   grid-template-columns: 300px minmax(380px, 0.86fr) minmax(290px, 0.5fr) minmax(290px, 0.5fr);
@@ -31,74 +29,6 @@ _GRID = """:host { display: grid !important; height: 100%; gap: 1px; overflow: h
 :host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto; }"""
 
 
-def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
-             text: str, muted: str) -> dict[str, Any]:  # fmt: skip
-    return {
-        "palette": {
-            "primary": {"main": main, "contrastText": contrast},
-            "background": {"default": ground, "paper": paper},
-            "divider": divider,
-            "text": {"primary": text, "secondary": muted},
-        },
-        "typography": {"fontFamily": _FONT, "fontSize": 14},
-        "shape": {"borderRadius": 4},
-        "components": {
-            "MuiAppBar": {
-                "defaultProps": {"elevation": 0},
-                "styleOverrides": {
-                    "root": {
-                        "backgroundColor": paper,
-                        "backgroundImage": "none",
-                        "color": text,
-                        "borderBottom": f"1px solid {divider}",
-                        "height": "48px",
-                        "overflow": "hidden",
-                    }
-                },
-            },
-            "MuiToolbar": {
-                "styleOverrides": {
-                    "root": {
-                        "minHeight": "47px !important",
-                        "height": "47px",
-                        "margin": "0 !important",
-                        "padding": "0 12px 0 16px !important",
-                    }
-                }
-            },
-            "MuiOutlinedInput": {
-                "styleOverrides": {
-                    "root": {"height": "32px", "fontSize": "13px"},
-                    "notchedOutline": {"top": 0, "& legend": {"display": "none"}},
-                }
-            },
-            "MuiMenuItem": {"styleOverrides": {"root": {"fontSize": "13px"}}},
-            "MuiToggleButton": {
-                "styleOverrides": {"root": {"textTransform": "none", "padding": "2px 10px"}}
-            },
-        },
-    }
-
-
-THEME = {
-    "light": _palette("#0b6e6e", "#ffffff", "#ffffff", "#f4f6f6", "#dde3e2", "#17211f", "#566360"),
-    "dark": _palette("#4fc0b5", "#08211f", "#141a1a", "#0d1111", "#2a3433", "#e6edeb", "#9badaa"),
-}
-
-
-def _page(header: list, main: list, *, dark: bool) -> pmui.Page:
-    return pmui.Page(
-        header=header,
-        main=main,
-        meta_title=f"{NAME}: which element is where",
-        favicon=asset("logo.svg"),
-        theme_config=THEME,
-        dark_theme=dark,
-        busy_indicator=None,
-        raw_css=[asset("style.css").read_text(encoding="utf-8")],
-    )
-
-
 def _query() -> dict[str, str]:
     """What the address carried when the page was asked for."""
     return {
@@ -106,7 +36,7 @@ def _query() -> dict[str, str]:
     }
 
 
-def create_app(engine: Any) -> pmui.Page:
+def create_app(engine: Any) -> AppPage:
     """The page of one visitor, in the state the address asks for."""
     session = Session()
     notices = session.restore(_query())
@@ -118,25 +48,25 @@ def create_app(engine: Any) -> pmui.Page:
     notice = Notice(items=notices, sizing_mode="stretch_width", styles={"grid-area": "notice"})
     grid = pn.Column(notice, *views, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
     source = SourceView(session, results)
-    page = _page([source], [grid], dark=session.theme == "dark")
+    whole = page([source], [grid], dark=session.theme == "dark")
 
     def follow_theme(event) -> None:
         session.theme = "dark" if event.new else "light"
 
-    page.param.watch(follow_theme, "dark_theme")
+    whole.param.watch(follow_theme, "dark_theme")
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
         pn.state.on_session_destroyed(lambda context: results.close())
     results.open()
-    return page
+    return whole
 
 
-def error_page(error: BaseException) -> pmui.Page:
+def error_page(error: BaseException) -> AppPage:
     """A page that says what is wrong, where an exception would leave an empty one."""
     told = explain(error)
     text = (
-        f"<div role='alert' style='max-width:560px;margin:80px auto;font:16px/1.5 {escape(_FONT)}'>"
+        f"<div role='alert' style='max-width:560px;margin:80px auto;font:16px/1.5 {escape(FONT)}'>"
         f"<h1 style='font-size:20px'>The dashboard cannot open</h1>"
         f"<p>{escape(told.message)}.</p><p>{escape(told.hint)}</p>"
         "<p><a href=''>Reload this page</a> once that is mended.</p></div>"
     )
-    return _page([], [pn.pane.HTML(text, sizing_mode="stretch_width")], dark=False)
+    return page([], [pn.pane.HTML(text, sizing_mode="stretch_width")], dark=False)

@@ -17,6 +17,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import panel as pn
+from bokeh.document import Document
 
 from xrfengine.errors import Cancelled, XRFError
 from xrfengine.jobs import CancelToken, Job, JobList
@@ -35,9 +36,11 @@ Deliver = Callable[[Callable[[], None]], None]
 def session_deliver() -> Deliver:
     """A function that runs callbacks on the current session's loop, under its lock.
 
-    Callbacks wait until the browser holds the whole document: a change that is sent while the
-    document is on its way is thrown away by BokehJS, and the pane would stay as it was. Outside
-    a served session (tests, notebooks) callbacks run at once.
+    Until the browser connects, callbacks run as they come: what they change travels with the
+    document, and a page whose results are at hand arrives complete. From then on they wait until
+    the browser holds the whole document: a change that is sent while the document is on its way
+    is thrown away by BokehJS, and the pane would stay as it was. Outside a served session (tests,
+    notebooks) callbacks run at once.
     """
     doc = pn.state.curdoc
     if doc is None or doc.session_context is None:
@@ -54,15 +57,28 @@ def session_deliver() -> Deliver:
 
     pn.state.onload(release)
 
+    def run_or_hold(callback: Callable[[], None]) -> None:
+        if is_ready or _awaits_browser(doc):
+            callback()
+        else:
+            held.append(callback)
+
     def deliver(callback: Callable[[], None]) -> None:
         if doc.session_context is None or doc.session_context.destroyed:
             return
-        if is_ready:
-            doc.add_next_tick_callback(callback)
+        if is_ready or _awaits_browser(doc):
+            # Asked again when its turn comes: the browser may have connected meanwhile.
+            doc.add_next_tick_callback(lambda: run_or_hold(callback))
         else:
             held.append(callback)
 
     return deliver
+
+
+def _awaits_browser(doc: Document) -> bool:
+    """Whether the document was built and no browser has asked for it yet."""
+    session = getattr(doc.session_context, "session", None)
+    return session is not None and session.connection_count == 0
 
 
 def explain(error: BaseException) -> XRFError:

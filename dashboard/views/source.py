@@ -8,11 +8,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard.components import CopyLink
+from dashboard.page import NAME
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.assets import asset
 
-NAME = "Elementscope"
 _BRAND = (
     "display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;color:var(--xrf-ink)"
 )

@@ -1,0 +1,133 @@
+"""The page around the views: theme, template and what the browser is told to fetch early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.document import Document
+from panel_material_ui.template.base import BASE_TEMPLATE
+
+from xrfengine.assets import asset
+
+NAME = "Elementscope"
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+
+_TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
+{% block preamble %}{{ super() }}
+{#- Scripts are imported as they are: the shim would fetch and parse each again, uncached. #}
+<script type="esms-options">{"shimMode": false}</script>
+{%- if widgets_js %}
+<link rel="modulepreload" href="{{ widgets_js }}">
+{%- endif %}
+{%- endblock %}
+{% block loader_css %}
+#loader { position: fixed; inset: 0; display: none; place-content: center; pointer-events: none; }
+.spinner { display: none; }
+#loader-error { display: none; max-width: 480px; padding: 12px 20px; border-radius: 4px;
+  font: 16px/1.5 system-ui, sans-serif; color: #17211f; background: #fff;
+  border: 1px solid #b3261e; }
+{% endblock %}
+""")
+"""Panes show their own states; the page's loader, a dark veil over everything, is left out but for
+its errors."""
+
+
+def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
+             text: str, muted: str) -> dict[str, Any]:  # fmt: skip
+    return {
+        "palette": {
+            "primary": {"main": main, "contrastText": contrast},
+            "background": {"default": ground, "paper": paper},
+            "divider": divider,
+            "text": {"primary": text, "secondary": muted},
+        },
+        "typography": {"fontFamily": FONT, "fontSize": 14},
+        "shape": {"borderRadius": 4},
+        "components": {
+            "MuiAppBar": {
+                "defaultProps": {"elevation": 0},
+                "styleOverrides": {
+                    "root": {
+                        "backgroundColor": paper,
+                        "backgroundImage": "none",
+                        "color": text,
+                        "borderBottom": f"1px solid {divider}",
+                        "height": "48px",
+                        "overflow": "hidden",
+                    }
+                },
+            },
+            "MuiToolbar": {
+                "styleOverrides": {
+                    "root": {
+                        "minHeight": "47px !important",
+                        "height": "47px",
+                        "margin": "0 !important",
+                        "padding": "0 12px 0 16px !important",
+                    }
+                }
+            },
+            "MuiOutlinedInput": {
+                "styleOverrides": {
+                    "root": {"height": "32px", "fontSize": "13px"},
+                    "notchedOutline": {"top": 0, "& legend": {"display": "none"}},
+                }
+            },
+            "MuiMenuItem": {"styleOverrides": {"root": {"fontSize": "13px"}}},
+            "MuiToggleButton": {
+                "styleOverrides": {"root": {"textTransform": "none", "padding": "2px 10px"}}
+            },
+        },
+    }
+
+
+THEME = {
+    "light": _palette("#0b6e6e", "#ffffff", "#ffffff", "#f4f6f6", "#dde3e2", "#17211f", "#566360"),
+    "dark": _palette("#4fc0b5", "#08211f", "#141a1a", "#0d1111", "#2a3433", "#e6edeb", "#9badaa"),
+}
+
+
+class AppPage(pmui.Page):
+    """A page that does not follow the server's "busy".
+
+    Every callback of every visitor turns the server busy and idle again, and a page that follows
+    is searched from end to end at each turn: that took two thirds of the server's time while a
+    page loaded. And what watches the process-wide state is kept alive by it.
+    """
+
+    def __init__(self, **params: Any) -> None:
+        before = set(_watchers_of_busy())
+        super().__init__(**params)
+        for watcher in set(_watchers_of_busy()) - before:
+            pn.state.param.unwatch(watcher)
+
+    def server_doc(
+        self, doc: Document | None = None, title: str | None = None, location: Any = True
+    ) -> Document:
+        """The document, whose head names the widgets' code so that the browser fetches it early."""
+        doc = super().server_doc(doc, title, location)
+        doc.template_variables["widgets_js"] = next(
+            (root.esm for root in doc.roots if getattr(root, "bundle", None) == "url"), None
+        )
+        return doc
+
+
+def _watchers_of_busy() -> list:
+    return list(pn.state.param.watchers.get("busy", {}).get("value", ()))
+
+
+def page(header: list, main: list, *, dark: bool) -> AppPage:
+    """The page around a header and a main part."""
+    return AppPage(
+        header=header,
+        main=main,
+        meta_title=f"{NAME}: which element is where",
+        favicon=asset("logo.svg"),
+        theme_config=THEME,
+        dark_theme=dark,
+        busy_indicator=None,
+        template=_TEMPLATE,
+        raw_css=[asset("style.css").read_text(encoding="utf-8")],
+    )
