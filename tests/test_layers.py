@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "assets"},
     {"cache", "jobs"},
     {"cube", "lines", "detector"},
-    {"readers", "calibrate", "preprocess", "regions"},
+    {"readers", "calibrate", "preprocess", "preprocess_thesis", "regions"},
     {"maps"},
     {"store"},
     {"cluster"},

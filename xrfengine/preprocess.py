@@ -26,12 +26,10 @@ import torch
 
 from xrfengine.cube import Calibration
 from xrfengine.errors import SettingsError
+from xrfengine.preprocess_thesis import ThesisRecipe
 
 _BLOCK_ELEMENTS = 1 << 18
 """Elements of the running sum held at a time (2 MB): it must stay in the processor's cache."""
-
-_FIT_POINTS = 100
-"""Non-zero points to which the thesis fits the exponential at each end."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +265,10 @@ class Preprocessor:
         # One count more, or bins without any would have no standard deviation.
         return net / torch.sqrt(variance + float(peak_filter().max()) ** 2)
 
+    @cached_property
+    def _thesis(self) -> ThesisRecipe:
+        return ThesisRecipe(self.settings, self._centres)
+
     @property
     def covered(self) -> np.ndarray:
         """Share of each bin inside the file's energy range, float32, shape (bin,), 0…1."""
@@ -316,62 +318,6 @@ class Preprocessor:
             counts = self._smoothed(counts)
         return counts[:, self._kept].astype(np.float64)
 
-    @cached_property
-    def _thesis_tables(self) -> tuple[np.ndarray, slice, np.ndarray]:
-        """Regular energies, the channels that stay, and the padded energies of METHOD 2.4."""
-        s = self.settings
-        grid = np.linspace(s.low_kev, s.high_kev, s.n_bins)
-        inside = np.flatnonzero((self._centres >= s.low_kev) & (self._centres <= s.high_kev))
-        if inside.size == 0:
-            raise SettingsError(
-                f"no channel lies within {s.low_kev:g}…{s.high_kev:g} keV",
-                "Check the energy calibration.",
-            )
-        low = self._centres[inside[0]] + s.margin_kev
-        high = self._centres[inside[-1]] - s.margin_kev
-        stay = inside[(self._centres[inside] >= low) & (self._centres[inside] <= high)]
-        if stay.size < 2:
-            raise SettingsError(
-                f"the spectrum reaches only from {self._centres[inside[0]]:g} to "
-                f"{self._centres[inside[-1]]:g} keV: nothing is left between its margins",
-                "Check the energy calibration, or use the preset compact.",
-            )
-        kept = slice(int(stay[0]), int(stay[-1]) + 1)
-        return grid, kept, self._centres[kept]
-
-    def _thesis(self, counts: np.ndarray) -> np.ndarray:
-        grid, kept, energy = self._thesis_tables
-        if len(counts) == 0:
-            return np.empty((0, 1, grid.size), dtype=np.float32)
-        values = counts[:, kept]
-        if self.settings.extrapolate:
-            curves = [_exponential_end(energy, values, end) for end in ("low", "high")]
-        # Linear interpolation between neighbouring channels; zero outside the unmasked range.
-        position = np.interp(grid, energy, np.arange(energy.size, dtype=np.float64))
-        left = np.minimum(position.astype(np.intp), energy.size - 2)
-        share = position - left
-        out = values[:, left] * (1.0 - share) + values[:, left + 1] * share
-        out[:, (grid < energy[0]) | (grid > energy[-1])] = 0.0
-        if self.settings.extrapolate:
-            ceiling = values.max(axis=1, keepdims=True)
-            for end, (log_a, b, limit) in zip(("low", "high"), curves, strict=True):
-                beyond = grid < energy[0] if end == "low" else grid > energy[-1]
-                x = grid[beyond]
-                # Zero channels next to the margin count as unmeasured: the curve starts at the
-                # outermost non-zero point, as the fit does.
-                fill = np.exp(np.minimum(log_a[:, None] + b[:, None] * x, 80.0))
-                # A rising curve through noise must not dwarf the spectrum it continues.
-                out[:, beyond] = np.minimum(fill, ceiling)
-                inner = _between(grid, energy, limit, end)
-                if inner is not None:
-                    columns, use = inner
-                    curve = np.exp(np.minimum(log_a[:, None] + b[:, None] * grid[columns], 80.0))
-                    part = out[:, columns]
-                    out[:, columns] = np.where(use, np.minimum(curve, ceiling), part)
-        peak = out.max(axis=1, keepdims=True)
-        out /= np.where(peak > 0, peak, 1.0)
-        return out.astype(np.float32)[:, None, :]
-
 
 LOG_SCALE = 0.25
 """log1p(counts) · LOG_SCALE stays within 0…4 up to 10⁷ counts a bin."""
@@ -409,54 +355,6 @@ def _filter_matrix() -> torch.Tensor:
         matrix[rows, column] = weights
         matrix[rows, _FILTER_BLOCK + column] = weights**2
     return torch.from_numpy(matrix.astype(np.float32))
-
-
-def _between(
-    grid: np.ndarray, energy: np.ndarray, limit: np.ndarray, end: str
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Grid points between the margin and each spectrum's outermost non-zero point."""
-    inside = (grid >= energy[0]) & (grid <= energy[-1])
-    reach = grid < limit.max() if end == "low" else grid > limit.min()
-    columns = np.flatnonzero(inside & reach)
-    if columns.size == 0:
-        return None
-    x = grid[columns]
-    use = x < limit[:, None] if end == "low" else x > limit[:, None]
-    return columns, use
-
-
-def _exponential_end(
-    energy: np.ndarray, values: np.ndarray, end: Literal["low", "high"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a·exp(b·x) to the 100 non-zero points nearest one end, for all spectra at once.
-
-    A straight line through the logarithms weighted by the squared values, which is least squares
-    of the curve itself to first order. Returns ln a, b and the energy of the outermost point,
-    each of shape (n,); spectra with fewer than two non-zero points get a curve of zero.
-    """
-    order = slice(None) if end == "low" else slice(None, None, -1)
-    y = values[:, order]
-    x = energy[order]
-    positive = y > 0
-    rank = np.cumsum(positive, axis=1)
-    reach = min(y.shape[1], int((rank < _FIT_POINTS).sum(axis=1).max()) + 1)
-    y, x = y[:, :reach], x[:reach]
-    use = positive[:, :reach] & (rank[:, :reach] <= _FIT_POINTS)
-    weight = np.where(use, y, 0.0) ** 2
-    log_y = np.log(np.where(use, y, 1.0))
-    total = weight.sum(axis=1)
-    safe = np.where(total > 0, total, 1.0)
-    mean_x = (weight @ x) / safe
-    mean_y = (weight * log_y).sum(axis=1) / safe
-    dx = x[None, :] - mean_x[:, None]
-    spread = (weight * dx * dx).sum(axis=1)
-    slope = (weight * dx * (log_y - mean_y[:, None])).sum(axis=1)
-    fits = (use.sum(axis=1) >= 2) & (spread > 0)
-    b = np.where(fits, slope / np.where(spread > 0, spread, 1.0), 0.0)
-    log_a = np.where(fits, mean_y - b * mean_x, -np.inf)
-    first = np.argmax(use, axis=1)
-    outermost = np.where(use.any(axis=1), x[first], energy[0] if end == "low" else energy[-1])
-    return log_a, b, outermost
 
 
 @lru_cache(maxsize=64)

@@ -29,7 +29,7 @@ def test_thesis_has_exactly_the_weights_of_its_hyperparameters():
 def test_compact_knows_71_elements_and_stays_below_8_megabytes():
     network = build(preset_config("compact", len(ELEMENTS)))
     assert len(ELEMENTS) == 71
-    assert network(torch.zeros(2, 3, 1024)).shape == (2, 71)
+    assert network(torch.zeros(2, 4, 1024)).shape == (2, 71)
     assert 4 * n_weights(network) < 8_000_000
 
 
@@ -85,7 +85,7 @@ def test_block_equals_torchs_own_encoder_layer():
 def test_batched_equals_single():
     torch.manual_seed(1)
     network = build(preset_config("compact", 71)).eval()
-    x = torch.rand(17, 3, 1024)
+    x = torch.rand(17, 4, 1024)
     with torch.inference_mode():
         single = torch.cat([network(x[i : i + 1]) for i in range(len(x))])
         torch.testing.assert_close(network(x), single, rtol=1e-4, atol=1e-5)

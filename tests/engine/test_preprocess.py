@@ -23,6 +23,8 @@ from xrfengine.preprocess import (
 WIDE = Calibration(-0.5, 0.02)
 """2500 channels reach from below the grid to beyond it."""
 
+FILTERED = PreprocessSettings(matched_filter=True)
+
 
 def spectra(n: int = 5, n_channels: int = 2500, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
@@ -117,7 +119,7 @@ def test_total_counts_can_be_recovered():
     np.testing.assert_allclose(share.sum(dim=1), 1.0, rtol=1e-5)
 
 
-@pytest.mark.parametrize("chosen", [PreprocessSettings(), PreprocessSettings.thesis()])
+@pytest.mark.parametrize("chosen", [PreprocessSettings(), FILTERED, PreprocessSettings.thesis()])
 def test_batched_equals_single_and_types_do_not_matter(chosen):
     counts = spectra(90)
     made = preprocessor(chosen, WIDE, counts.shape[1])
@@ -209,9 +211,6 @@ def test_settings_travel_as_plain_values():
         assert PreprocessSettings.from_dict(chosen.to_dict()) == chosen
     with pytest.raises(SettingsError, match="unknown"):
         PreprocessSettings.from_dict({"bins": 3})
-
-
-FILTERED = PreprocessSettings(matched_filter=True)
 
 
 @settings(max_examples=20, deadline=None)
