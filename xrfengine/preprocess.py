@@ -243,8 +243,10 @@ class Preprocessor:
         out[:, 1].sqrt_()
         out[:, 2] = self._covered
         if self.settings.matched_filter:
-            torch.asinh(self._peak_significance(binned), out=out[:, 3])
-            out[:, 3] *= ASINH_SCALE
+            significance = self._peak_significance(binned)
+            size = significance.square().add_(1.0).sqrt_().add_(significance.abs())
+            # torch.asinh is five times slower than a logarithm.
+            out[:, 3] = size.log_().copysign_(significance).mul_(ASINH_SCALE)
         return out
 
     def _peak_significance(self, binned: torch.Tensor) -> torch.Tensor:
