@@ -20,7 +20,7 @@ LAYERS = [
     {"classifier"},
     {"phantom"},
     {"findings"},
-    {"engine_maps"},
+    {"engine_clusters", "engine_maps", "engine_tiles"},
     {"engine"},
     {"cli", "__main__"},
 ]

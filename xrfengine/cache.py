@@ -21,6 +21,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xrfengine.jobs import NEVER, CancelToken
+
+_LISTEN_S = 0.05
+"""How long a cancel goes unheard while another computes."""
+
 
 def digest(*parts: Any) -> str:
     """A 16-character hexadecimal digest of strings, numbers, settings and arrays.
@@ -89,7 +94,10 @@ def written_whole(path: Path) -> Any:
 
 
 class Storable(Protocol):
-    """A result that can be put on disk as plain arrays and read back."""
+    """How results of a type are put on disk as plain arrays and read back.
+
+    Mostly the type itself; a class apart may keep another's results in fewer bytes.
+    """
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]: ...
 
@@ -131,7 +139,14 @@ class ResultCache:
         self._flights: dict[str, _Flight] = {}
         self._bytes = 0
 
-    def get(self, key: str, compute: Callable[[], Any], *, stored: type | None = None) -> Any:
+    def get(
+        self,
+        key: str,
+        compute: Callable[[], Any],
+        *,
+        stored: type | None = None,
+        cancel: CancelToken = NEVER,
+    ) -> Any:
         """Return the result under ``key``, computing it at most once at a time.
 
         Two callers asking for the same key wait for one computation. If that computation is
@@ -146,6 +161,13 @@ class ResultCache:
             Called without arguments, outside any lock.
         stored : type or None
             A :class:`Storable` type: look for the result on disk first, and keep it there.
+        cancel : CancelToken
+            Ends the waiting for somebody else's computation, which itself goes on.
+
+        Raises
+        ------
+        Cancelled
+            Within 50 ms after ``cancel`` was set, if another computes.
         """
         while True:
             with self._lock:
@@ -157,7 +179,8 @@ class ResultCache:
                 if flight is None:
                     flight = self._flights[key] = _Flight()
             if not mine:
-                flight.landed.wait()
+                while not flight.landed.wait(_LISTEN_S):
+                    cancel.check()
                 continue
             try:
                 result = self._from_disk(key, stored)
@@ -176,6 +199,13 @@ class ResultCache:
         with self._lock:
             item = self._items.get(key)
             return None if item is None else item[0]
+
+    def holds(self, key: str) -> bool:
+        """Whether the result is in memory or on disk: :meth:`get` need not compute it."""
+        with self._lock:
+            if key in self._items:
+                return True
+        return self.folder is not None and self._path(key).exists()
 
     def clear(self) -> None:
         with self._lock:
@@ -216,7 +246,7 @@ class ResultCache:
     def _to_disk(self, key: str, result: Any, stored: type | None) -> None:
         if stored is None or self.folder is None:
             return
-        arrays, meta = result.to_arrays()
+        arrays, meta = stored.to_arrays(result)
         # A full or read-only disk costs the reopening its speed, not the user the result.
         with contextlib.suppress(OSError), written_whole(self._path(key)) as temporary:
             np.savez(temporary, meta=np.asarray(json.dumps(meta)), **arrays)

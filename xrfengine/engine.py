@@ -6,13 +6,12 @@ far. It is plain Python and thread-safe: sessions call it from worker threads, a
 
 from __future__ import annotations
 
-import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -20,10 +19,12 @@ from xrfengine import findings
 from xrfengine.cache import ResultCache, cache_folder, digest
 from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.engine_clusters import ClusterResults
 from xrfengine.engine_maps import MapResults
-from xrfengine.errors import Cancelled, XRFError
-from xrfengine.findings import ClusterResult, Found, Identified
-from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress, part
+from xrfengine.engine_tiles import TileResults
+from xrfengine.errors import XRFError
+from xrfengine.findings import Found, Identified
+from xrfengine.jobs import NEVER, CancelToken, JobList, Progress, no_progress
 from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.regions import region_spectrum
 
@@ -31,16 +32,8 @@ if TYPE_CHECKING:
     from xrfengine.classifier.fit_shapes import Setup
     from xrfengine.classifier.predict import Classifier
     from xrfengine.classifier.verify import Verifier
-    from xrfengine.cluster import Clustering, ClusterSettings
-    from xrfengine.cluster.density import ClusterTree
-    from xrfengine.cluster.embedding import Embedding, EmbeddingSettings
-    from xrfengine.cluster.features import FeatureSettings
-    from xrfengine.store import Tiles
 
 DEMO_ID = "demo"
-
-_TILED_FROM_BYTES = 32 << 20
-"""Of smaller cubes any region is summed in a few milliseconds anyhow."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,7 @@ class DatasetInfo:
     path: Path | None
 
 
-def _log_failure(done: Future[None]) -> None:
-    """Nobody waits for work done ahead, and regions are read without it; the operator is told."""
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        logging.getLogger(__name__).error("the tiles of a scan were not made", exc_info=error)
-
-
-class Engine(MapResults):
+class Engine(MapResults, ClusterResults, TileResults):
     """Model, cubes and results of this process.
 
     Parameters
@@ -100,13 +86,13 @@ class Engine(MapResults):
         self._device = device
         self._classifier: Classifier | None = None
         self._classifier_lock = threading.Lock()
-        folder = cache_folder() if cache is None else Path(cache)
+        self._folder = folder = cache_folder() if cache is None else Path(cache)
         self._results = ResultCache(memory_bytes, folder / "results")
         self._cubes = ResultCache(cube_bytes)
         self._setups = ResultCache(1 << 20, folder / "results")
         self._scan_of: WeakKeyDictionary[Spectrum, Cube] = WeakKeyDictionary()
         self._tiles = ResultCache(memory_bytes // 2)
-        self._tiling: set[str] = set()
+        self._tiling: WeakSet[Cube] = WeakSet()
         self._tiling_lock = threading.Lock()
         self._closing = CancelToken()
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="xrf-job")
@@ -130,6 +116,7 @@ class Engine(MapResults):
                 from xrfengine.classifier.predict import Classifier
 
                 self._classifier = Classifier.load(self._model_path, device=self._device)
+                self._classifier.folder = self._folder
             return self._classifier
 
     @property
@@ -193,7 +180,12 @@ class Engine(MapResults):
                 f"{path.name} cannot be opened ({error.strerror})", "Choose another data set."
             ) from None
         key = digest("cube", str(path), facts.st_mtime_ns, facts.st_size)
-        return self._cubes.get(key, lambda: self._open(path))
+        return self._cubes.get(key, lambda: self._opened(path), cancel=cancel)
+
+    def _opened(self, path: Path) -> Cube:
+        cube = self._open(path)
+        self._begin_tiles(cube)
+        return cube
 
     def _open(self, path: Path) -> Cube:
         from xrfengine.readers import read
@@ -230,31 +222,6 @@ class Engine(MapResults):
             spectrum = cube.spectrum(total, name, int(np.count_nonzero(mask)))
         self._scan_of[spectrum] = cube
         return spectrum
-
-    def _tiles_of(self, cube: Cube) -> Tiles | None:
-        """The cube's tiles if they are at hand; of large cubes they are made beside, once."""
-        if cube.counts.nbytes < _TILED_FROM_BYTES:
-            return None
-        key = digest("tiles", cube.digest)
-        tiles = self._tiles.peek(key)
-        if tiles is None:
-            with self._tiling_lock:
-                if key in self._tiling:
-                    return None
-                self._tiling.add(key)
-            self._executor.submit(self._make_tiles, key, cube).add_done_callback(_log_failure)
-        return tiles
-
-    def _make_tiles(self, key: str, cube: Cube) -> None:
-        from xrfengine.store import make_tiles
-
-        try:
-            self._tiles.get(key, lambda: make_tiles(cube, cancel=self._closing))
-        except Cancelled:
-            return  # the engine closes: nobody waits for them
-        finally:
-            with self._tiling_lock:
-                self._tiling.discard(key)
 
     @property
     def verifier(self) -> Verifier | None:
@@ -343,117 +310,6 @@ class Engine(MapResults):
             return {element: known[element] for element in maps.elements}
         return findings.noise_thresholds(maps)
 
-    # ---- clusters
-
-    def embedding(
-        self,
-        cube: Cube,
-        features: FeatureSettings,
-        settings: EmbeddingSettings,
-        *,
-        progress: Progress = no_progress,
-        cancel: CancelToken = NEVER,
-    ) -> Embedding:
-        """Coordinates of every pixel; cached in memory and on disk."""
-        from xrfengine.cluster.embedding import Embedding, embed
-
-        def compute() -> Embedding:
-            values = self._features(cube, features, part(progress, 0.0, 0.1), cancel)
-            return embed(values, settings, progress=part(progress, 0.1, 1.0), cancel=cancel)
-
-        return self._results.get(
-            digest("embedding", cube.digest, features, settings), compute, stored=Embedding
-        )
-
-    def _features(
-        self, cube: Cube, settings: FeatureSettings, progress: Progress, cancel: CancelToken
-    ) -> np.ndarray:
-        from xrfengine.cluster.features import spectra_features
-
-        return self._results.get(
-            digest("features", cube.digest, settings),
-            lambda: spectra_features(cube, settings, progress=progress, cancel=cancel),
-        )
-
-    def tree(
-        self,
-        cube: Cube,
-        settings: ClusterSettings,
-        *,
-        progress: Progress = no_progress,
-        cancel: CancelToken = NEVER,
-    ) -> ClusterTree:
-        """The slow half of the clustering; independent of ``min_cluster_size``. Cached."""
-        from xrfengine.cluster.density import ClusterTree, build_tree
-
-        def compute() -> ClusterTree:
-            embedding = self.embedding(
-                cube,
-                settings.features,
-                settings.embedding,
-                progress=part(progress, 0.0, 0.8),
-                cancel=cancel,
-            )
-            return build_tree(
-                embedding.coordinates,
-                settings.min_samples,
-                progress=part(progress, 0.8, 1.0),
-                cancel=cancel,
-            )
-
-        key = digest(
-            "tree", cube.digest, settings.features, settings.embedding, settings.min_samples
-        )
-        return self._results.get(key, compute, stored=ClusterTree)
-
-    def clusters(
-        self,
-        cube: Cube,
-        settings: ClusterSettings,
-        *,
-        progress: Progress = no_progress,
-        cancel: CancelToken = NEVER,
-    ) -> ClusterResult:
-        """Clusters, their accumulated spectra and the elements in each. Cached."""
-        from xrfengine.cluster import cluster_spectra
-
-        def compute() -> ClusterResult:
-            clustering = self._clustering(cube, settings, part(progress, 0.0, 0.9), cancel)
-            spectra = cluster_spectra(
-                cube, clustering.labels, progress=part(progress, 0.9, 1.0), cancel=cancel
-            )
-            progress(1.0, "Clusters ready")
-            return findings.classified_clusters(self.classifier, clustering, spectra)
-
-        key = digest("clusters", cube.digest, settings, self.classifier.digest)
-        return self._results.get(key, compute)
-
-    def _clustering(
-        self, cube: Cube, settings: ClusterSettings, progress: Progress, cancel: CancelToken
-    ) -> Clustering:
-        from xrfengine.cluster import Clustering, clustering_of, cut, train_som
-
-        shape_yx = cube.shape[:2]
-
-        if settings.method == "som":
-
-            def compute() -> Clustering:
-                values = self._features(cube, settings.features, part(progress, 0, 0.3), cancel)
-                labels, _ = train_som(
-                    values, settings.som, progress=part(progress, 0.3, 1.0), cancel=cancel
-                )
-                return clustering_of(labels, shape_yx, "som")
-
-            key = digest("som", cube.digest, settings.features, settings.som)
-            return self._results.get(key, compute, stored=Clustering)
-        tree = self.tree(cube, settings, progress=progress, cancel=cancel)
-        labels = cut(tree, settings.cluster_size(cube.n_pixels), settings.selection)
-        return clustering_of(labels, shape_yx, "umap-hdbscan")
-
-    def cluster_maps(self, result: ClusterResult, cube: Cube) -> ElementMaps:
-        """The clusters' probabilities painted back over their pixels; 0 where unassigned."""
-        return findings.cluster_maps(self.classifier, result, cube)
-
     # ---- starting
 
     def warm_up(self) -> dict[str, Any]:
@@ -461,5 +317,6 @@ class Engine(MapResults):
         from xrfengine.cluster.embedding import warm_up
 
         facts = {"model": self.classifier.digest, "device": self.device_name}
+        facts["plan"] = self.classifier.plan.to_dict()
         warm_up()
         return facts

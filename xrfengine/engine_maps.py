@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from xrfengine.cache import ResultCache, digest
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
+from xrfengine.maps.pooling import expand
 
 if TYPE_CHECKING:
     from xrfengine.classifier.fit_shapes import Setup
@@ -15,8 +18,43 @@ if TYPE_CHECKING:
     from xrfengine.findings import Identified
     from xrfengine.maps.factors import FactorMaps, FactorSettings
     from xrfengine.maps.fit import FitMaps, Weights
+    from xrfengine.store import Tiles
 
 Method = Literal["probability", "roi", "fit"]
+OnPartial = Callable[[ElementMaps, float], None]
+
+COARSE_PX = (10, 5)
+"""Regions of the maps that are shown until finer ones are ready; tiles hold their sums."""
+
+_SMALL_PX = 20
+"""Cubes narrower than this have no use for coarser maps."""
+
+
+def coarser(shape_yx: tuple[int, int], region_px: int) -> tuple[int, ...]:
+    """Sizes of regions worth showing before maps of ``region_px``, coarsest first."""
+    if min(shape_yx) < _SMALL_PX:
+        return ()
+    return tuple(coarse for coarse in COARSE_PX if coarse > region_px)
+
+
+class RegionMaps:
+    """Keeps :class:`ElementMaps` on disk with one value a region instead of one a pixel."""
+
+    @staticmethod
+    def to_arrays(maps: ElementMaps) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        arrays, meta = maps.to_arrays()
+        k, shape_yx = maps.region_px, maps.values.shape[1:]
+        meta["shape_yx"] = list(shape_yx)
+        return {**arrays, "values": np.ascontiguousarray(maps.values[:, ::k, ::k])}, meta
+
+    @staticmethod
+    def from_arrays(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> ElementMaps:
+        rest = dict(meta)
+        shape_yx = tuple(rest.pop("shape_yx", arrays["values"].shape[1:]))
+        values = arrays["values"]
+        if values.shape[1:] != shape_yx:
+            values = expand(values, meta["region_px"], shape_yx)
+        return ElementMaps.from_arrays({**arrays, "values": values}, rest)
 
 
 class MapResults:
@@ -26,6 +64,7 @@ class MapResults:
     classifier: Classifier
     identify: Callable[..., tuple[Identified, ...]]
     _setup: Callable[[Spectrum, Cube | None], Setup]
+    _tiles_for: Callable[[Cube, int, CancelToken], Tiles | None]
 
     def maps(
         self,
@@ -33,6 +72,8 @@ class MapResults:
         method: Method = "probability",
         region_px: int = 1,
         *,
+        visible: tuple[int, int, int, int] | None = None,
+        on_partial: OnPartial | None = None,
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> ElementMaps:
@@ -40,11 +81,37 @@ class MapResults:
 
         ``"probability"``: the classifier's; ``"roi"``: net counts in a window around the main
         line; ``"fit"``: net counts of the main lines by :meth:`fit`, of what the sum holds.
+
+        Parameters
+        ----------
+        visible : (y0, y1, x0, x1) or None
+            Pixels on screen, ends excluded: their probabilities are computed first.
+        on_partial : callable or None
+            ``on_partial(maps, share)`` is called in this thread with what can be shown until the
+            maps asked for are ready: first those of the coarser :data:`COARSE_PX`, each whole and
+            cached as if asked for (share 0); then, where the method is ``"probability"``, a few
+            times a second maps of the size asked for, whose regions not yet computed show the
+            coarser values, with the share of regions that is computed. The final maps are
+            returned, not handed over. Nothing is called if they are cached already.
+
+        Raises
+        ------
+        Cancelled
+            Within about 0.1 s after ``cancel`` was set; what was finished stays cached.
         """
+        key, before = self._maps_key(cube, method, region_px), None
+        if on_partial is not None and not self._results.holds(key):
+            for coarse in coarser(cube.shape[:2], region_px):
+                before = self.maps(cube, method, coarse, visible=visible, cancel=cancel)
+                cancel.check()
+                on_partial(before, 0.0)
         return self._results.get(
-            self._maps_key(cube, method, region_px),
-            lambda: self._compute_maps(cube, method, region_px, progress, cancel),
-            stored=ElementMaps,
+            key,
+            lambda: self._compute_maps(
+                cube, method, region_px, progress, cancel, visible, before, on_partial
+            ),
+            stored=RegionMaps,
+            cancel=cancel,
         )
 
     def maps_at_hand(self, cube: Cube, method: Method, region_px: int) -> ElementMaps | None:
@@ -56,7 +123,15 @@ class MapResults:
         return digest("maps", cube.digest, method, region_px, model)
 
     def _compute_maps(
-        self, cube: Cube, method: Method, region_px: int, progress: Progress, cancel: CancelToken
+        self,
+        cube: Cube,
+        method: Method,
+        region_px: int,
+        progress: Progress,
+        cancel: CancelToken,
+        visible: tuple[int, int, int, int] | None = None,
+        before: ElementMaps | None = None,
+        on_partial: OnPartial | None = None,
     ) -> ElementMaps:
         if method == "roi":
             from xrfengine.maps.roi import roi_maps
@@ -72,7 +147,17 @@ class MapResults:
             return self.fit(cube, region_px, progress=progress, cancel=cancel).element_maps()
         from xrfengine.classifier.predict import probability_maps
 
-        return probability_maps(cube, self.classifier, region_px, progress=progress, cancel=cancel)
+        return probability_maps(
+            cube,
+            self.classifier,
+            region_px,
+            tiles=self._tiles_for(cube, region_px, cancel),
+            visible=visible,
+            before=before,
+            on_partial=on_partial,
+            progress=progress,
+            cancel=cancel,
+        )
 
     def fit(
         self,
@@ -105,7 +190,7 @@ class MapResults:
             return fit_maps(cube, basis, weights, region_px, progress=share, cancel=cancel)
 
         key = digest("fit", cube.digest, region_px, elements, weights, self.classifier.digest)
-        return self._results.get(key, compute, stored=FitMaps)
+        return self._results.get(key, compute, stored=FitMaps, cancel=cancel)
 
     def factors(
         self,
@@ -122,4 +207,5 @@ class MapResults:
             digest("factors", cube.digest, settings),
             lambda: factor_maps(cube, settings, progress=progress, cancel=cancel),
             stored=FactorMaps,
+            cancel=cancel,
         )

@@ -282,7 +282,7 @@ def test_one_spectrum_is_a_cube_of_one_pixel(engine, folder):
 
 
 def test_region_spectra_of_a_large_scan_come_from_tiles(engine, monkeypatch):
-    monkeypatch.setattr("xrfengine.engine._TILED_FROM_BYTES", 0)
+    monkeypatch.setattr("xrfengine.engine_tiles.TILED_FROM_BYTES", 0)
     cube = engine.cube("halves.h5")
     mask = np.zeros(cube.shape[:2], bool)
     mask[2:14, 1:17] = True
@@ -302,7 +302,7 @@ def test_tiles_that_fail_are_logged_and_the_region_is_read_without_them(
     def fail(cube, cancel):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("xrfengine.engine._TILED_FROM_BYTES", 0)
+    monkeypatch.setattr("xrfengine.engine_tiles.TILED_FROM_BYTES", 0)
     monkeypatch.setattr("xrfengine.store.make_tiles", fail)
     cube = engine.cube("halves.h5")
     mask = np.ones(cube.shape[:2], bool)

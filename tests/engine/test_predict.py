@@ -100,14 +100,15 @@ def test_maps_are_the_probabilities_of_block_sums(classifier, cube, region_px):
         np.testing.assert_allclose(maps.values[:, y, x], expected, atol=TOLERANCE)
 
 
-def test_maps_in_bands_equal_maps_at_once(classifier, cube, monkeypatch):
-    whole = probability_maps(cube, classifier, 2)
-    monkeypatch.setattr("xrfengine.classifier.predict._BAND_BYTES", 1)
+def test_maps_in_small_pieces_equal_maps_in_large_ones(weights, cube):
+    large, small = Classifier.load(weights), Classifier.load(weights)
+    large.chunk, small.chunk = 1000, 3
+    whole = probability_maps(cube, large, 2)
     fractions: list[float] = []
-    bands = probability_maps(
-        cube, classifier, 2, progress=lambda fraction, message="": fractions.append(fraction)
+    pieces = probability_maps(
+        cube, small, 2, progress=lambda fraction, message="": fractions.append(fraction)
     )
-    np.testing.assert_allclose(whole.values, bands.values, atol=TOLERANCE)
+    np.testing.assert_allclose(whole.values, pieces.values, atol=TOLERANCE)
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert len(fractions) >= 7

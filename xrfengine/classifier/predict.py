@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from xrfengine.assets import asset
+from xrfengine.cache import cache_folder
 from xrfengine.classifier.checkpoint import Checkpoint, load, untrained
+from xrfengine.classifier.workers import (
+    HalfPrecision,
+    Plan,
+    default_plan,
+    find_plan,
+    in_workers,
+    on_gpu,
+)
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import ModelError, SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress
-from xrfengine.maps.pooling import block_sums, expand
+from xrfengine.maps.pooling import Piece, block_grid, block_sums, expand, pieces
 from xrfengine.preprocess import preprocessor
 
-_CHUNK_WORK = {"cpu": 1e9, "cuda": 2e11}
-"""Multiply-adds of one chunk: about 50 ms, so that a cancel is heard at once."""
+if TYPE_CHECKING:
+    from xrfengine.store import Tiles
 
-_BAND_BYTES = 48 << 20
-"""Counts taken from a cube at a time while mapping."""
+_CHUNK_WORK = {"cpu": 1e9, "cuda": 2e11}
+"""Multiply-adds of one batch: about 50 ms, so that a cancel is heard at once."""
+
+_MOST_SPECTRA = {"cpu": 1 << 14, "cuda": 1 << 10}
+"""Spectra a batch; on a GPU each worker holds two in memory that cannot be swapped out."""
+
+_PLANNED_FROM = 1000
+"""Spectra of a map from which it pays to know how this machine runs the network best."""
+
+_PARTIAL_S = 0.4
+"""Seconds between partial maps: each is a copy that someone paints."""
+
+OnPartial = Callable[[ElementMaps, float], None]
+"""Told of maps that are not final: these, and the share of the regions that is computed."""
 
 
 class Classifier:
@@ -58,8 +81,41 @@ class Classifier:
         self.device = best_device(device)
         self.most_counts = checkpoint.most_counts
         self._network = checkpoint.built().to(self.device).requires_grad_(False)
+        most = _MOST_SPECTRA[self.device.type]
         work = checkpoint.network.work
-        self.chunk = int(np.clip(_CHUNK_WORK[self.device.type] / work, 1, 1 << 14))
+        self.chunk = int(np.clip(_CHUNK_WORK[self.device.type] / work, 1, most))
+        self.folder: Path | None = None
+        self._plan: Plan | None = None
+        self._half: HalfPrecision | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def plan(self) -> Plan:
+        """How this machine runs the network best; the first time takes up to a second.
+
+        Remembered in ``folder``; None takes the user's cache folder.
+        """
+        half = self._in_half()
+        with self._lock:
+            if self._plan is None:
+                if self.device.type == "cuda":
+                    self._plan = default_plan(self.device, self.chunk)
+                else:
+                    self._plan = find_plan(
+                        self._network,
+                        half,
+                        torch.rand(1, self.preprocess.n_features, self.preprocess.n_bins),
+                        self.chunk,
+                        cache_folder() if self.folder is None else self.folder,
+                        json.dumps(self.checkpoint.network.to_dict(), sort_keys=True),
+                    )
+            return self._plan
+
+    def _in_half(self) -> HalfPrecision:
+        with self._lock:
+            if self._half is None:
+                self._half = HalfPrecision(self._network).eval()
+            return self._half
 
     @classmethod
     def load(
@@ -129,36 +185,72 @@ class Classifier:
         counts = np.asarray(counts)
         if counts.ndim != 2:
             raise SettingsError(f"expected spectra of shape (n, channel), got {counts.shape}")
-        prepare = partial(
-            preprocessor(self.preprocess, calibration, counts.shape[1]),
-            most_counts=self.most_counts,
-        )
         out = np.empty((len(counts), len(self.elements)), dtype=np.float32)
-        parts = list(chunks(len(counts), self.chunk))
-        for part, features in self._prepared(prepare, counts, parts, cancel):
-            with torch.inference_mode():
-                logits = self._network(features.to(self.device, non_blocking=True))
-                out[part] = torch.sigmoid(logits.float()).cpu().numpy()
-            progress(part.stop / len(counts), "classifying")
+        plan = self._plan or default_plan(self.device, self.chunk)
+        size = min(plan.batch, self.chunk, max(1, -(-len(counts) // plan.workers)))
+        done = 0
+        for part, found in self.run(
+            counts.__getitem__, list(chunks(len(counts), size)), calibration, counts.shape[1],
+            cancel=cancel,
+        ):  # fmt: skip
+            out[part] = found
+            done += len(found)
+            progress(done / len(counts), "classifying")
         return out
 
-    def _prepared(
-        self, prepare: Any, counts: np.ndarray, parts: list[slice], cancel: CancelToken
-    ) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Features chunk by chunk, the next one being made while the caller computes."""
-        if len(parts) < 3:
-            for part in parts:
-                cancel.check()
-                yield part, prepare(counts[part])
+    def run(
+        self,
+        spectra: Callable[[Any], np.ndarray],
+        parts: Sequence[Any],
+        calibration: Calibration,
+        n_channels: int,
+        *,
+        half: bool = False,
+        cancel: CancelToken = NEVER,
+    ) -> Iterator[tuple[Any, np.ndarray]]:
+        """Probabilities part by part, as they are done; the parts run side by side.
+
+        Parameters
+        ----------
+        spectra : callable
+            Gives the counts of a part, shape (n, channel). Called in worker threads.
+        parts : sequence
+            In the order in which they are begun; about ``plan.batch`` spectra each.
+        half : bool
+            Multiply in bfloat16: probabilities change by up to 0.02.
+
+        Yields
+        ------
+        part, ndarray of float32, shape (n, element)
+            In any order.
+
+        Raises
+        ------
+        Cancelled
+            Within one part's time after ``cancel`` was set.
+        """
+        prepare = partial(
+            preprocessor(self.preprocess, calibration, n_channels), most_counts=self.most_counts
+        )
+        network = self._in_half() if half else self._network
+        workers = (self._plan or default_plan(self.device, self.chunk)).workers
+        if self.device.type == "cuda":
+            ready = in_workers(
+                lambda part: prepare(spectra(part)).pin_memory(), parts, workers, cancel
+            )
+            yield from on_gpu(network, ready, self.device)
             return
-        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-            coming = pool.submit(prepare, counts[parts[0]])
-            for part, following in zip(parts, [*parts[1:], None], strict=True):
-                cancel.check()
-                features = coming.result()
-                if following is not None:
-                    coming = pool.submit(prepare, counts[following])
-                yield part, features
+
+        def classify(part: Any) -> np.ndarray:
+            with torch.inference_mode():
+                return torch.sigmoid(network(prepare(spectra(part))).float()).numpy()
+
+        if len(parts) == 1:
+            # Torch's own threads share one batch; waking workers would take longer.
+            cancel.check()
+            yield parts[0], classify(parts[0])
+            return
+        yield from in_workers(classify, parts, workers, cancel)
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
@@ -185,23 +277,39 @@ def probability_maps(
     classifier: Classifier,
     region_px: int = 1,
     *,
+    tiles: Tiles | None = None,
+    half: bool | None = None,
+    visible: tuple[int, int, int, int] | None = None,
+    before: ElementMaps | None = None,
+    on_partial: OnPartial | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken = NEVER,
 ) -> ElementMaps:
     """Probability of each element in each k×k region of a cube.
 
-    Counts of a region's pixels are summed, so that the network sees all its photons; the cube is
-    taken in bands of rows, so that little memory is needed beyond the cube's own.
+    Counts of a region's pixels are summed, so that the network sees all its photons; regions are
+    summed few at a time, so that little memory is needed beyond the cube's own.
 
     Parameters
     ----------
     region_px : int, ≥ 1
         Side k of the regions; those at the right and lower edge hold what is left.
+    tiles : Tiles or None
+        Of this cube; regions that they hold are not summed again.
+    half : bool or None
+        Multiply in bfloat16, which changes probabilities by up to 0.02. None: for maps of many
+        regions, if it is faster on this machine.
+    visible : (y0, y1, x0, x1) or None
+        Pixels on screen, ends excluded: computed first.
+    before : ElementMaps or None
+        Coarser maps, shown in partial results where nothing finer is known yet; else 0.
+    on_partial : callable or None
+        Called with (maps so far, share of the regions that is computed) a few times a second.
 
     Returns
     -------
     ElementMaps
-        Kind ``probability``, at the cube's full size.
+        Kind ``probability``, at the cube's full size. Does not depend on the last three.
 
     Raises
     ------
@@ -212,38 +320,60 @@ def probability_maps(
     """
     if region_px < 1:
         raise SettingsError(f"regions of {region_px} pixels do not exist", "Use 1 or more.")
-    n_y, n_x, n_channels = cube.shape
-    row_bytes = n_x * n_channels * max(cube.counts.dtype.itemsize, 4)
-    band = max(1, int(_BAND_BYTES / row_bytes) // region_px) * region_px
-    values = np.empty((len(classifier.elements), n_y, n_x), dtype=np.float32)
-    for rows in chunks(n_y, band):
-        cancel.check()
+    cancel.check()
+    k, (n_y, n_x, n_channels) = region_px, cube.shape
+    by, bx = block_grid((n_y, n_x), k)
+    many = by * bx >= _PLANNED_FROM
+    plan = classifier.plan if many else default_plan(classifier.device, classifier.chunk)
+    half = plan.half and many if half is None else half
+    # So few that every worker gets some, and that a cancel need not wait for long sums.
+    most = min(plan.batch, classifier.chunk, max(1, -(-by * bx // plan.workers)))
+    sums = None
+    if tiles is not None and k > 1:
+        from xrfengine.store import tile_sums
 
-        def band_progress(fraction: float, message: str = "", rows: slice = rows) -> None:
-            done = rows.start + fraction * (rows.stop - rows.start)
-            progress(done / n_y, message)
+        sums = tile_sums(tiles, k)
 
-        sums = cube.counts[rows]
-        if region_px > 1:
-            sums = block_sums(sums, region_px)
-        by, bx = sums.shape[:2]
-        found = classifier.probabilities(
-            sums.reshape(by * bx, n_channels),
-            cube.calibration,
-            progress=band_progress,
-            cancel=cancel,
+    def spectra(piece: Piece) -> np.ndarray:
+        if sums is not None:
+            of_piece = sums[piece.rows, piece.columns]
+        else:
+            rows, columns = piece.pixels(k, (n_y, n_x))
+            of_piece = block_sums(cube.counts[rows, columns], k)
+        return of_piece.reshape(-1, n_channels)
+
+    n_elements = len(classifier.elements)
+    if before is None:
+        values = np.zeros((n_elements, n_y, n_x), dtype=np.float32)
+    else:
+        values = before.values.copy()
+
+    def maps(of: np.ndarray) -> ElementMaps:
+        return ElementMaps(
+            classifier.elements, of, "probability", k, cube.digest, classifier.digest
         )
-        maps = found.T.reshape(len(classifier.elements), by, bx)
-        values[:, rows] = expand(maps, region_px, (rows.stop - rows.start, n_x))
+
+    done, shown = 0, time.monotonic()
+    for piece, found in classifier.run(
+        spectra,
+        pieces((n_y, n_x), k, most, visible),
+        cube.calibration,
+        n_channels,
+        half=half,
+        cancel=cancel,
+    ):
+        rows, columns = piece.pixels(k, (n_y, n_x))
+        grid = (n_elements, piece.rows.stop - piece.rows.start, -1)
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        values[:, rows, columns] = expand(found.T.reshape(grid), k, size)
+        done += piece.n_regions
+        progress(done / (by * bx), "classifying")
+        if on_partial is not None and time.monotonic() - shown > _PARTIAL_S:
+            cancel.check()
+            on_partial(maps(values.copy()), done / (by * bx))
+            shown = time.monotonic()
     progress(1.0, "classified")
-    return ElementMaps(
-        elements=classifier.elements,
-        values=values,
-        kind="probability",
-        region_px=region_px,
-        source=cube.digest,
-        model=classifier.digest,
-    )
+    return maps(values)
 
 
 def save_untrained(path: Path, **changes: Any) -> Path:

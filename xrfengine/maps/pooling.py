@@ -6,7 +6,9 @@ divide the image.
 
 from __future__ import annotations
 
+import itertools
 import operator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -128,6 +130,78 @@ def expand(values: np.ndarray, region_px: int, shape_yx: tuple[int, int]) -> np.
             f"of {k}×{k} pixels",
             f"An image of {shape_yx[0]}×{shape_yx[1]} pixels needs one value a region.",
         )
-    rows = np.arange(shape_yx[0]) // k
-    columns = np.arange(shape_yx[1]) // k
-    return values[..., rows[:, None], columns]
+    height, width = shape_yx
+    out = np.empty((*values.shape[:-2], height, width), dtype=values.dtype)
+    wide = np.repeat(values, k, axis=-1)[..., :width]
+    for row in range(min(k, height)):
+        out[..., row::k, :] = wide[..., : -(-(height - row) // k), :]
+    return out
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A rectangle of regions that is worked on at once; places count regions."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def n_regions(self) -> int:
+        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+
+    def pixels(self, region_px: int, shape_yx: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns of the image that its regions cover."""
+        k, (height, width) = region_px, shape_yx
+        return (
+            slice(self.rows.start * k, min(self.rows.stop * k, height)),
+            slice(self.columns.start * k, min(self.columns.stop * k, width)),
+        )
+
+
+def pieces(
+    shape_yx: tuple[int, int],
+    region_px: int,
+    most: int,
+    visible: tuple[int, int, int, int] | None = None,
+) -> list[Piece]:
+    """Cover an image's regions with pieces, in the order they should be computed.
+
+    Parameters
+    ----------
+    shape_yx : tuple of int
+        Height and width of the image in pixels.
+    region_px : int
+        Side of a region in pixels, k ≥ 1.
+    most : int, ≥ 1
+        Regions a piece may hold; rows are cut evenly where they hold more.
+    visible : (y0, y1, x0, x1) or None
+        Pixels on screen, ends excluded. Pieces that touch them come first, then those nearest to
+        them. None: from the top. The pieces themselves do not depend on it.
+
+    Returns
+    -------
+    list of Piece
+        Each region is in exactly one.
+    """
+    k = region_side(region_px)
+    by, bx = block_grid(shape_yx, k)
+    high = max(1, most // bx)
+    cuts = -(-bx // max(most, 1))
+    ends = [bx * cut // cuts for cut in range(cuts + 1)]
+    plan = [
+        Piece(slice(top, min(top + high, by)), slice(left, right))
+        for top in range(0, by, high)
+        for left, right in itertools.pairwise(ends)
+    ]
+    if visible is None:
+        return plan
+    y0, y1, x0, x1 = visible
+
+    def distance(piece: Piece) -> int:
+        """Pixels between the piece and what is visible, along the longer way."""
+        rows, columns = piece.pixels(k, shape_yx)
+        down = max(y0 - rows.stop + 1, rows.start - y1 + 1, 0)
+        aside = max(x0 - columns.stop + 1, columns.start - x1 + 1, 0)
+        return max(down, aside)
+
+    return sorted(plan, key=distance)
