@@ -148,5 +148,5 @@ def add_background(
         # beam of rhodium shows eight such peaks.
         size = (n, instrument.bragg_rows.size)
         peaks = 10 ** rng.uniform(-3.5, -0.8, size=size) * everything[:, None]
-        met = rng.random(size) < rng.choice([0.0, 0.15, 0.7], size=(n, 1), p=[0.4, 0.3, 0.3])
+        met = rng.random(size) < rng.choice([0.0, 0.1, 0.6], size=(n, 1), p=[0.5, 0.2, 0.3])
         weights[:, instrument.bragg_rows] = np.where(met, peaks, 0.0)

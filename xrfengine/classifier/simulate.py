@@ -57,7 +57,8 @@ class SimulationSettings:
     fwhm_kev : (low, high)
         Resolution of silicon detectors at Mn Kα.
     counts : (low, high)
-        Total counts of a spectrum; most spectra have 500 to 10⁶.
+        Total counts of a spectrum: evenly in the logarithm, nearly half within 500 to 10⁶. Pixels
+        of maps have few, sums of scans 10⁸ and more.
     most_elements : int
     decades : float
         Spread of the elements' peak heights.
@@ -81,7 +82,7 @@ class SimulationSettings:
     share_mono: float = 0.07
     share_gas: float = 0.05
     fwhm_kev: tuple[float, float] = (0.12, 0.2)
-    counts: tuple[float, float] = (200.0, 1e8)
+    counts: tuple[float, float] = (200.0, 3e8)
     most_elements: int = 13
     decades: float = 3.5
     offset_sigma_kev: float = 0.012
@@ -252,7 +253,7 @@ class Simulator:
         heights = draw_heights(chosen, rng, settings.decades)
         low, high = (np.log10(v) for v in settings.counts)
         log_total = np.where(
-            rng.random(n) < 0.75,
+            rng.random(n) < 0.45,
             rng.uniform(np.clip(2.7, low, high), np.clip(6.0, low, high), size=n),
             rng.uniform(low, high, size=n),
         )
