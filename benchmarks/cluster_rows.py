@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,78 @@ class Rows:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of work: by the clock, and of all processors that took part.
+
+    On a machine with other work the second is the better guide.
+    """
+
+    wall_s: float
+    cpu_s: float
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+
+    def __radd__(self, other: int) -> Cost:
+        assert other == 0  # the start of sum()
+        return self
+
+    def to_dict(self) -> dict[str, float]:
+        return {"wall_s": self.wall_s, "cpu_s": self.cpu_s}
+
+
+def slope(sizes: list[int], costs: list[Cost]) -> dict[str, float]:
+    """Of the logarithm of the cost against that of the size; 1: in proportion."""
+    x = np.log(sizes)
+    return {
+        "wall": float(np.polyfit(x, np.log([cost.wall_s for cost in costs]), 1)[0]),
+        "cpu": float(np.polyfit(x, np.log([cost.cpu_s for cost in costs]), 1)[0]),
+    }
+
+
+def cpu_s(process: int | str = "self") -> float:
+    """Processor seconds of a process so far; of this one wherever the system does not tell."""
+    status = Path(f"/proc/{process}/stat")
+    if process == "self" or not status.exists():
+        return time.process_time()
+    # Fields are counted behind the name, which may hold spaces.
+    fields = status.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measured(work: Callable[[], Any], worker: Callable[[], int | None] = lambda: None) -> Any:
+    """``(cost, result)``; the process that ``worker`` names counts with this one."""
+
+    def spent() -> float:
+        pid = worker()
+        return cpu_s() + (cpu_s(pid) if pid is not None else 0.0)
+
+    started, before = time.perf_counter(), spent()
+    result = work()
+    return Cost(time.perf_counter() - started, spent() - before), result
+
+
+def resident_bytes(process: int | str = "self", *, peak: bool = False) -> int | None:
+    """Resident memory of a process, now or at its highest; None where the system is silent."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return None
+    name = "VmHWM" if peak else "VmRSS"
+    line = next(s for s in status.read_text().splitlines() if s.startswith(name))
+    return 1024 * int(line.split()[1])
+
+
+def growth_bytes(work: Callable[[], Any]) -> tuple[int | None, Any]:
+    """How far the resident memory of this process rose above where it stood, and the result."""
+    before = resident_bytes()
+    if before is not None:
+        Path("/proc/self/clear_refs").write_text("5")  # the highest starts from here
+    result = work()
+    after = resident_bytes(peak=True)
+    return (None if before is None or after is None else max(0, after - before)), result
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shape", type=int, nargs=2, default=(60, 50), metavar=("Y", "X"))
     parser.add_argument("--channels", type=int, default=512)
@@ -84,15 +158,16 @@ def painting_rows(options: argparse.Namespace) -> Rows:
 
 
 def _rows(cube: Cube, settings: PhantomSettings) -> Rows:
-    started = time.perf_counter()
-    features = spectra_features(cube)
-    seconds = time.perf_counter() - started
+    spectra_features(Cube(cube.counts[:2], cube.calibration))  # loads what it needs
+    cube.sum_spectrum  # noqa: B018 - kept with a cube, which has it before it is clustered
+    growth, (cost, features) = growth_bytes(lambda: measured(lambda: spectra_features(cube)))
     truth, names = materials(compose(settings.shape_yx, settings.seed).films_um)
     facts = {
         "shape": list(cube.shape),
         "cube_gb": cube.counts.nbytes / 1e9,
         "features": features.shape[1],
-        "features_s": seconds,
+        "features_cost": cost.to_dict(),
+        "features_bytes_above": growth,
         "clear_share": float((truth >= 0).mean()),
     }
     return Rows(features, truth, names, cube.counts.nbytes, facts)
@@ -151,15 +226,22 @@ def agreement(labels: np.ndarray, truth: np.ndarray, least: int) -> dict[str, fl
 
     Over pixels whose combination is clear and has at least ``least`` pixels: no clustering of
     that smallest size can find others. Pixels in no cluster are one group of their own, so that
-    leaving pixels out does not pay.
+    leaving pixels out does not pay; ``…_assigned`` leave them out all the same.
     """
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     counted = np.bincount(truth[truth >= 0])
     use = (truth >= 0) & (counted[truth] >= least)
+    assigned = use & (labels >= 0)
     return {
         "rand": float(adjusted_rand_score(truth[use], labels[use])),
         "information": float(adjusted_mutual_info_score(truth[use], labels[use])),
+        "rand_assigned": float(adjusted_rand_score(truth[assigned], labels[assigned])),
+        "information_assigned": float(
+            adjusted_mutual_info_score(truth[assigned], labels[assigned])
+        ),
+        "clusters": int(labels.max()) + 1,
+        "unassigned": float((labels < 0).mean()),
         "combinations": int((counted >= least).sum()),
         "pixels_compared": int(use.sum()),
     }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xrfengine.cluster import som
 from xrfengine.cluster.som import (
     POLISH_PASSES,
     SomSettings,
@@ -90,6 +91,34 @@ def test_as_many_threads_as_there_are(max_learn: int) -> None:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(made[0][0], made[1][0])
     np.testing.assert_array_equal(made[0][1], made[1][1])
+
+
+def test_learning_keeps_to_one_core_and_leaves_others_theirs(monkeypatch) -> None:
+    """Waiting for a second core that is busy costs more than the work itself."""
+    import torch
+    from threadpoolctl import threadpool_info
+
+    def width() -> list[int]:
+        return [f["num_threads"] for f in threadpool_info() if f["user_api"] == "openmp"]
+
+    seen: list[int] = []
+    learn = som._learn
+
+    def watched(*args):
+        seen.extend(width())
+        return learn(*args)
+
+    monkeypatch.setattr(som, "_learn", watched)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        before = width()
+        train_som(continuum(200), SomSettings(n_passes=1), device="cpu")
+        assert 3 in before
+        assert set(seen) == {1}
+        assert width() == before
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_device_that_is_not_there() -> None:
