@@ -200,6 +200,15 @@ class ResultCache:
             item = self._items.get(key)
             return None if item is None else item[0]
 
+    def find(self, key: str, *, stored: type | None = None) -> Any | None:
+        """The result if it is in memory or on disk, else None; never computes, never waits."""
+        result = self.peek(key)
+        if result is None:
+            result = self._from_disk(key, stored)
+            if result is not None:
+                self._put(key, result)
+        return result
+
     def holds(self, key: str) -> bool:
         """Whether the result is in memory or on disk: :meth:`get` need not compute it."""
         with self._lock:
@@ -219,8 +228,9 @@ class ResultCache:
     def _put(self, key: str, result: Any) -> None:
         size = size_of(result)
         with self._lock:
+            _, replaced = self._items.pop(key, (None, 0))
             self._items[key] = (result, size)
-            self._bytes += size
+            self._bytes += size - replaced
             while self._bytes > self.max_bytes and len(self._items) > 1:
                 _, (_, freed) = self._items.popitem(last=False)
                 self._bytes -= freed

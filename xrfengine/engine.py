@@ -308,7 +308,7 @@ class Engine(MapResults, ClusterResults, TileResults):
             model = self.classifier
             known = dict(zip(model.elements, model.thresholds.tolist(), strict=True))
             return {element: known[element] for element in maps.elements}
-        return findings.noise_thresholds(maps)
+        return findings.noise_thresholds(maps, self._fit_of(maps))
 
     # ---- starting
 

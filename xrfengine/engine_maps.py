@@ -189,8 +189,25 @@ class MapResults:
             share = part(progress, 0.1, 1.0)
             return fit_maps(cube, basis, weights, region_px, progress=share, cancel=cancel)
 
-        key = digest("fit", cube.digest, region_px, elements, weights, self.classifier.digest)
+        key = self._fit_key(cube.digest, region_px, elements, weights)
         return self._results.get(key, compute, stored=FitMaps, cancel=cancel)
+
+    def _fit_key(
+        self,
+        source: str,
+        region_px: int,
+        elements: tuple[str, ...] | None = None,
+        weights: Weights = "pixel",
+    ) -> str:
+        return digest("fit", source, region_px, elements, weights, self.classifier.digest)
+
+    def _fit_of(self, maps: ElementMaps) -> FitMaps | None:
+        """The fit behind maps of the method ``"fit"``, if it is kept; else None."""
+        from xrfengine.maps.fit import FitMaps
+
+        if maps.kind != "fit":
+            return None
+        return self._results.find(self._fit_key(maps.source, maps.region_px), stored=FitMaps)
 
     def factors(
         self,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from xrfengine.classifier.predict import Classifier
     from xrfengine.classifier.verify import Verifier
     from xrfengine.cluster import Clustering
+    from xrfengine.maps.fit import FitMaps
+
+
+_LIMIT = 3.0
+"""Standard deviations of the noise from which net counts stand out."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +114,39 @@ def found(
     return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))
 
 
-def noise_thresholds(maps: ElementMaps) -> dict[str, float]:
-    """Three standard deviations of the noise of each map of net counts, at least one count.
+def noise_thresholds(maps: ElementMaps, fit: FitMaps | None = None) -> dict[str, float]:
+    """Three standard deviations of the noise of each map of net counts: a detection limit.
 
-    The deviation is that of the negative net counts, which only noise makes.
+    Parameters
+    ----------
+    fit : FitMaps or None
+        The fit that the maps are of: its standard errors say it, by their median over the map.
+        None: the deviation is that of the negative net counts, which only noise makes, and the
+        limit at least one count; a fit gives none, for its counts are never negative.
+
+    Returns
+    -------
+    dict
+        By symbol, in counts a pixel, above 0.
     """
     result = {}
     for element, values in zip(maps.elements, maps.values, strict=True):
-        below = values[values < 0]
-        noise = float(np.sqrt(np.mean(below.astype(np.float64) ** 2))) if below.size else 0.0
-        result[element] = max(3.0 * noise, 1.0)
+        limit = 0.0 if fit is None else _LIMIT * _median_error(fit, element)
+        if limit <= 0.0:
+            below = values[values < 0]
+            noise = float(np.sqrt(np.mean(below.astype(np.float64) ** 2))) if below.size else 0.0
+            limit = max(_LIMIT * noise, 1.0)
+        result[element] = limit
     return result
+
+
+def _median_error(fit: FitMaps, element: str) -> float:
+    """Median standard error of an element's best measured line group; 0 if it was not fitted."""
+    for name in fit.main:
+        place = fit.names.index(name)
+        if fit.elements[place] == element:
+            return float(np.median(fit.errors[place]))
+    return 0.0
 
 
 def identified(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xrfengine.errors import SettingsError
-from xrfengine.maps.pooling import block_grid, block_sizes, block_sums, expand
+from xrfengine.maps.pooling import block_grid, block_sizes, block_sums, expand, pieces
 
 DTYPES = ["uint8", "uint16", "int32", "uint32", "float32", "float64"]
 
@@ -84,3 +84,43 @@ def test_a_region_size_that_is_no_count_is_refused_by_name(k):
 def test_expand_refuses_values_of_another_grid():
     with pytest.raises(SettingsError, match="2×3 regions"):
         expand(np.zeros((3, 3)), 2, (3, 5))
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    k=st.integers(1, 12),
+    most=st.integers(1, 60),
+    corner=st.tuples(st.integers(0, 39), st.integers(0, 39)),
+)
+def test_pieces_cover_each_region_once_and_visible_ones_first(height, width, k, most, corner):
+    shape = (height, width)
+    plan = pieces(shape, k, most)
+    seen = np.zeros(block_grid(shape, k), dtype=int)
+    pixels = np.zeros(shape, dtype=int)
+    for piece in plan:
+        assert 1 <= piece.n_regions <= most
+        seen[piece.rows, piece.columns] += 1
+        pixels[piece.pixels(k, shape)] += 1
+    assert (seen == 1).all()
+    assert (pixels == 1).all()
+    y, x = min(corner[0], height - 1), min(corner[1], width - 1)
+    ordered = pieces(shape, k, most, (y, y + 3, x, x + 3))
+    assert sorted(map(repr, ordered)) == sorted(map(repr, plan))
+    touched = []
+    for piece in ordered:
+        shown = np.zeros(shape, dtype=bool)
+        shown[piece.pixels(k, shape)] = True
+        touched.append(bool(shown[y : y + 3, x : x + 3].any()))
+    assert touched[0]
+    assert touched == sorted(touched, reverse=True)
+
+
+@given(height=st.integers(1, 20), width=st.integers(1, 20), k=st.integers(1, 25))
+def test_expanding_equals_indexing_by_region(height, width, k):
+    values = np.random.default_rng(0).random((2, *block_grid((height, width), k)))
+    values.flags.writeable = False
+    rows, columns = np.arange(height) // k, np.arange(width) // k
+    np.testing.assert_array_equal(
+        expand(values, k, (height, width)), values[:, rows[:, None], columns]
+    )
