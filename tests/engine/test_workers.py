@@ -130,6 +130,16 @@ def test_half_precision_changes_probabilities_by_no_more_than_its_bound(shipped)
     assert np.ptp(out[False], axis=0).max() > 0.5
 
 
+def test_arranging_a_network_for_speed_changes_no_answer(small):
+    plain = small.checkpoint.built()
+    x = torch.rand(5, small.preprocess.n_features, 1024)
+    with torch.inference_mode():
+        np.testing.assert_allclose(small._network(x), plain(x), atol=1e-6)
+    assert not torch.equal(plain(x), torch.zeros(5, 3))
+    flat = torch.nn.Linear(2, 2)
+    assert workers.for_inference(flat) is flat
+
+
 def test_half_precision_leaves_the_network_itself_alone(small):
     before = {name: value.clone() for name, value in small._network.state_dict().items()}
     half = HalfPrecision(small._network)

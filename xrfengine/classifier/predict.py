@@ -21,6 +21,7 @@ from xrfengine.classifier.workers import (
     Plan,
     default_plan,
     find_plan,
+    for_inference,
     in_workers,
     on_gpu,
 )
@@ -80,7 +81,7 @@ class Classifier:
         self.preprocess = checkpoint.preprocess
         self.device = best_device(device)
         self.most_counts = checkpoint.most_counts
-        self._network = checkpoint.built().to(self.device).requires_grad_(False)
+        self._network = for_inference(checkpoint.built().to(self.device))
         most = _MOST_SPECTRA[self.device.type]
         work = checkpoint.network.work
         self.chunk = int(np.clip(_CHUNK_WORK[self.device.type] / work, 1, most))
