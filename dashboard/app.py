@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import panel as pn
 
+from dashboard import stock
 from dashboard.components import Notice
 from dashboard.latest import explain
 from dashboard.page import FONT, AppPage, page
@@ -41,11 +43,23 @@ def create_app(engine: Any) -> AppPage:
     session = Session()
     notices = session.restore(_query())
     results = Results(engine, session)
+    whole = compose(session, results, notices)
+    if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+        pn.state.on_session_destroyed(lambda context: results.close())
+        pn.state.onload(stock.refill_later)
+    results.open()
+    return whole
+
+
+def compose(session: Session, results: Results, notices: Sequence[str] = ()) -> AppPage:
+    """The views of a session, on their page."""
     views = [
         view(session, results)
         for view in (RailView, MapView, SpectrumView, EmbeddingView, ClustersView, StatusView)
     ]
-    notice = Notice(items=notices, sizing_mode="stretch_width", styles={"grid-area": "notice"})
+    notice = Notice(
+        items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
+    )
     grid = pn.Column(notice, *views, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
     source = SourceView(session, results)
     whole = page([source], [grid], dark=session.theme == "dark")
@@ -54,9 +68,6 @@ def create_app(engine: Any) -> AppPage:
         session.theme = "dark" if event.new else "light"
 
     whole.param.watch(follow_theme, "dark_theme")
-    if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-        pn.state.on_session_destroyed(lambda context: results.close())
-    results.open()
     return whole
 
 

@@ -1,35 +1,42 @@
-"""What `panel serve` calls: the slow imports and the model are loaded before the first visitor."""
+"""What `panel serve` calls: whatever is slow once is done before the first visitor."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
+from collections.abc import Callable
 
+from tornado.ioloop import IOLoop
+
+from dashboard.latest import explain
 from dashboard.shared import get_engine
-from xrfengine.errors import XRFError
 
 log = logging.getLogger(__name__)
 _started = threading.Event()
 
 
-def _warm_up() -> None:
-    try:
-        importlib.import_module("dashboard.app")
-        from dashboard.warm import draw_once
+def _warm_up(on_loop: Callable[..., None]) -> None:
+    """Step by step, what a visitor waits for first; a step that fails leaves out none."""
+    from dashboard import warm
 
-        draw_once()
-        facts = get_engine().warm_up()
-        log.info("ready: %s", facts)
-    except XRFError as error:
-        # The page says it again, where it is seen; the server goes on for other data sets.
-        log.warning("%s", error)
-    except Exception:
-        log.exception("warming up failed; the first page will be slower")
+    for step in (
+        lambda: on_loop(warm.build_once, get_engine()),
+        lambda: log.info("engine: %s", get_engine().warm_up()),
+        lambda: warm.open_first(get_engine()),
+        warm.draw_once,
+    ):
+        try:
+            step()
+        except Exception as error:
+            # Told and logged with its cause; whoever opens the page meets it again, in its place.
+            log.warning("Warming up: %s. The first page will be slower.", explain(error).message)
+    log.info("warmed up")
 
 
 def on_server_loaded(server_context) -> None:
     """Warm up in the background, once, however often the application is mounted."""
-    if not _started.is_set():
-        _started.set()
-        threading.Thread(target=_warm_up, name="xrf-warm-up", daemon=True).start()
+    if _started.is_set():
+        return
+    _started.set()
+    on_loop = IOLoop.current().add_callback
+    threading.Thread(target=_warm_up, args=(on_loop,), name="xrf-warm-up", daemon=True).start()

@@ -7,8 +7,6 @@ times as much, since it redraws every overlay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import holoviews as hv
 import numpy as np
 from bokeh.models import (
@@ -90,11 +88,11 @@ def embedding() -> hv.Overlay:
     return hv.Overlay(layers).opts(xaxis=None, yaxis=None)
 
 
-def render(element: hv.Overlay, tools: Sequence[Tool]) -> Figure:
-    """The Bokeh figure of an element, filling its pane, with exactly these tools."""
+def render(element: hv.Overlay) -> Figure:
+    """The Bokeh figure of an element, filling its pane, without tools."""
     element = element.opts(responsive=True, toolbar=None, default_tools=[], show_legend=False)
     fig = hv.renderer("bokeh").get_plot(element).state
-    fig.toolbar.tools = list(tools)
+    fig.toolbar.tools = []
     fig.toolbar_location = None
     fig.toolbar.logo = None
     fig.sizing_mode = "stretch_both"
@@ -239,7 +237,22 @@ def map_hover(fig: Figure) -> HoverTool:
     """Tells pixel and value under the pointer; worked out in the browser."""
     return HoverTool(
         renderers=[layer(fig, "values")],
-        tooltips="column $x{0}, row $y{0}: <b>@image{0,0.[00]}</b>",
+        tooltips=tooltip("probability"),
         point_policy="follow_mouse",
         attachment="horizontal",
     )
+
+
+def tooltip(kind: str, has_errors: bool = False) -> str:
+    """What hovering over a map tells: its place and value, with unit and standard error."""
+    if kind == "probability":
+        value = "probability <b>@image{0.00}</b>"
+    else:
+        error = " ± @error{0,0.[0]}" if has_errors else ""
+        value = f"<b>@image{{0,0.[0]}}</b>{error} net counts"
+    return f"column $x{{0}}, row $y{{0}}: {value}"
+
+
+def placed(data: dict) -> dict:
+    """Where an image lies, without what it shows."""
+    return {name: data[name] for name in ("x", "y", "dw", "dh")}

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -129,19 +131,45 @@ class LatestOnly:
         failed: Callable[[XRFError], None],
         progressed: Callable[[float, str], None] | None = None,
         stopped: Callable[[], None] | None = None,
+        arrived: Callable[[Any], None] | None = None,
         label: str = "",
     ) -> CancelToken:
         """Run ``work(progress=…, cancel=…)`` in a thread; must be called on the loop.
 
+        With ``arrived``, work is given ``show=``, too, and what it shows meanwhile is handed to
+        ``arrived``: the newest of what is waiting, if the page is slower than the work.
         Exactly one of ``then``, ``failed`` and ``stopped`` (cancelled in the job tray) is
         called at the end, unless a newer request or :meth:`cancel` came first.
         """
         self.cancel()
         token = self._token = CancelToken()
+        if arrived is not None:
+            work = partial(work, show=self._shower(token, arrived))
         self._task = asyncio.get_running_loop().create_task(
             self._follow(token, work, then, failed, progressed, stopped, label)
         )
         return token
+
+    def _shower(self, token: CancelToken, arrived: Callable[[Any], None]) -> Callable[[Any], None]:
+        """What work calls with a part of its result, from its thread."""
+        loop, waiting, lock = asyncio.get_running_loop(), [], threading.Lock()
+
+        def hand_over() -> None:
+            with lock:
+                newest = waiting.pop() if waiting else None
+                waiting.clear()
+            if newest is not None:
+                arrived(newest)
+
+        def show(value: Any) -> None:
+            with lock:
+                is_first = not waiting
+                waiting.append(value)
+                del waiting[:-1]
+            if is_first:
+                loop.call_soon_threadsafe(self._deliver_if_newest, token, hand_over)
+
+        return show
 
     async def finished(self) -> None:
         """Wait until nothing runs (for tests)."""

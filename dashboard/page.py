@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import panel as pn
@@ -14,6 +15,16 @@ from xrfengine.assets import asset
 NAME = "Elementscope"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
+_UNUSED = re.compile(
+    r"<(script|link)[^>]*(?:datatabulator|bokeh-gl)[^>]*>(?:</script>)?\s*", re.IGNORECASE
+)
+"""Code of tables and of WebGL, which Panel loads whether or not a page has any: 0.7 MB."""
+
+
+def _without_unused(tags: str) -> str:
+    return _UNUSED.sub("", tags)
+
+
 _TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
 {% block preamble %}{{ super() }}
 {#- Scripts are imported as they are: the shim would fetch and parse each again, uncached. #}
@@ -22,6 +33,11 @@ _TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
 <link rel="modulepreload" href="{{ widgets_js }}">
 {%- endif %}
 {%- endblock %}
+{% block css_resources %}{{ lean(bokeh_css) if bokeh_css }}{% endblock %}
+{% block js_resources %}{{ lean(bokeh_js) if bokeh_js }}
+{#- No component here has an import map; Panel declares an empty one for each, in vain. #}
+<script>if (window.importShim) importShim.addImportMap = () => {}</script>
+{% endblock %}
 {% block loader_css %}
 #loader { position: fixed; inset: 0; display: none; place-content: center; pointer-events: none; }
 .spinner { display: none; }
@@ -108,6 +124,7 @@ class AppPage(pmui.Page):
     ) -> Document:
         """The document, whose head names the widgets' code so that the browser fetches it early."""
         doc = super().server_doc(doc, title, location)
+        doc.template_variables["lean"] = _without_unused
         doc.template_variables["widgets_js"] = next(
             (root.esm for root in doc.roots if getattr(root, "bundle", None) == "url"), None
         )

@@ -11,7 +11,7 @@ from typing import Literal
 
 import param
 
-METHODS = ("probability", "roi")
+METHODS = ("probability", "fit", "roi", "cluster")
 REGIONS_PX = (1, 2, 5, 10)
 SCALES = ("linear", "log", "sqrt")
 CLUSTER_METHODS = ("umap-hdbscan", "som")

@@ -12,7 +12,6 @@ from dashboard.session import Selection
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
-from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.regions import polygon_mask
 
 
@@ -41,11 +40,25 @@ class Opened:
     whole: Spectrum
     engine_facts: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def instrument_elements(self) -> tuple[str, ...]:
-        """Elements whose lines are the instrument's: argon of the air, the tube's anode."""
-        anode = self.cube.instrument.tube_anode
-        return INSTRUMENT_ELEMENTS if anode is None else (*INSTRUMENT_ELEMENTS, anode)
+
+@dataclass(frozen=True)
+class Asked:
+    """Which maps a session asks for."""
+
+    method: str
+    region_px: int
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Maps with what is said of them: starting thresholds, elements found, the one to show."""
+
+    maps: ElementMaps
+    starts: dict[str, float]
+    found: tuple[Found, ...]
+    telling: str
+    errors: dict[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +75,21 @@ class Selected:
     colour: str = HIGHLIGHT
 
 
-def sample_first(found: tuple[Found, ...], instrument: tuple[str, ...]) -> tuple[Found, ...]:
+def sample_first(found: tuple[Found, ...]) -> tuple[Found, ...]:
     """The same elements in the same order, those of the instrument last."""
-    return tuple(sorted(found, key=lambda item: item.element in instrument))
+    return tuple(sorted(found, key=lambda item: item.is_instrument))
 
 
 _SURE = 0.95
 """Mean probability above the threshold from which an element is no borderline case."""
 
 
-def most_telling(maps: ElementMaps, found: tuple[Found, ...], instrument: tuple[str, ...]) -> str:
+def most_telling(maps: ElementMaps, found: tuple[Found, ...]) -> str:
     """The element to show first: a sure one, on about half of the area.
 
     One that is everywhere shows no picture, and one that is hardly anywhere an empty one.
     """
-    candidates = [item for item in found if item.element not in instrument]
+    candidates = [item for item in found if not item.is_instrument]
     if maps.kind == "probability":
         candidates = [item for item in candidates if item.strength >= _SURE] or candidates
     if not candidates:

@@ -1,10 +1,36 @@
-"""Compile what compiles at first use, so that nobody waits for it at the page."""
+"""Do what is slow at first use, so that nobody waits for it at the page."""
 
 from __future__ import annotations
 
 import numpy as np
+from bokeh.document import Document
 
+from dashboard import stock
+from dashboard.app import compose
 from dashboard.pictures import embedding_image, points_image
+from dashboard.results import Results
+from dashboard.session import Session
+from xrfengine.engine import Engine
+
+COARSE_PX = 10
+"""Maps that are made ahead: a hundredth of the work of the finest."""
+
+
+def build_once(engine: Engine) -> None:
+    """Build a page that nobody sees, and figures ahead; on the server's loop."""
+    session = Session()
+    compose(session, Results(engine, session, deliver=lambda callback: None)).get_root(Document())
+    stock.refill()
+
+
+def open_first(engine: Engine) -> None:
+    """Open the scan that a visitor sees first, and make its coarse maps; any thread."""
+    known = engine.datasets()
+    if known:
+        cube = engine.cube(known[0].id)
+        _ = cube.digest, cube.total_counts, cube.sum_spectrum
+        engine.maps(cube, "probability", COARSE_PX)
+        engine.instrument_elements(cube)
 
 
 def draw_once() -> None:

@@ -116,13 +116,16 @@ class Notice(_Component):
     _esm = _code("notice")
 
 
-class Title(_Component):
-    """Title of a pane with its legend."""
+class Caption(_Component):
+    """Title of a pane with its legend.
+
+    Not called Title: panel-material-ui themes whatever is called like a model of Bokeh, and fails.
+    """
 
     text = param.String("")
     detail = param.String("")
     chips = param.List([], doc="(colour, text)")
-    _esm = _code("title")
+    _esm = _code("caption")
 
 
 class CopyLink(_Component):

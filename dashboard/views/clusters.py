@@ -5,7 +5,7 @@ from __future__ import annotations
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.components import Clusters, Slider, Title
+from dashboard.components import Caption, Clusters, Slider
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import cluster_colour
 from dashboard.results import Results
@@ -30,7 +30,7 @@ class ClustersView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._fitting = False
-        self._title = Title(text="Clusters")
+        self._title = Caption(text="Clusters")
         method = pmui.Select(
             options=CLUSTER_METHOD_NAMES, value=session.cluster_method, size="small", width=176,
             height=32, label="", margin=0, description="How the clusters are found",

@@ -9,7 +9,7 @@ import panel_material_ui as pmui
 from dashboard.components import Elements, SelectionCard, Threshold
 from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
-from dashboard.pictures import MAP_COLOURS, value_limit
+from dashboard.pictures import MAP_COLOURS
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
 
@@ -81,14 +81,13 @@ class RailView(pn.viewable.Viewer):
             self.session.selection = None
 
     def _show_found(self) -> None:
-        maps, opened = self.results.maps, self.results.opened
-        instrument = () if opened is None else opened.instrument_elements
+        maps = self.results.maps
         found = [
             {
                 "symbol": f.element,
                 "name": element_name(f.element),
                 "share": f.share,
-                "instrument": f.element in instrument,
+                "instrument": f.is_instrument,
             }
             for f in self.results.found
         ]
@@ -110,20 +109,21 @@ class RailView(pn.viewable.Viewer):
         if maps is None or element not in maps.elements:
             self._threshold.symbol = ""
             return
-        high = value_limit(maps[element], maps.kind)
+        high = self.results.top(element)
         start = self.results.starts.get(element, 0.5)
         what = (
             f"Probability that {element_name(element)} is visible here"
             if maps.kind == "probability"
-            else f"Net counts of {element_name(element)} per pixel"
+            else f"Net counts of {element_name(element)} per pixel, "
+            + ("fitted" if maps.kind == "fit" else "in a window around its main line")
         )
         self._threshold.param.update(
             symbol=element,
             low=0.0,
-            high=max(high, start * 1.5) if maps.kind == "roi" else 1.0,
+            high=max(high, start * 1.5) if maps.kind != "probability" else 1.0,
             start=start,
             value=self.session.threshold,
-            label=f"Threshold for {element}",
+            label=f"Threshold for {element}" + ("" if maps.kind == "probability" else ", counts"),
             description=f"{what}: in colour from here on",
         )
 

@@ -8,8 +8,8 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS
 
-from dashboard import figures
-from dashboard.components import Choice, Title, Tools
+from dashboard import figures, stock
+from dashboard.components import Caption, Choice, Tools
 from dashboard.latest import LatestOnly
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import embedding_image, embedding_limits, points_image, value_limit
@@ -42,7 +42,7 @@ class EmbeddingView(pn.viewable.Viewer):
         session.param.watch(lambda e: colour.param.update(value=e.new), "colour_by")
         self._cover = state_cover(self._act)
         self._layout = pane(
-            title_row(Title(text="Embedding"), tools),
+            title_row(Caption(text="Embedding"), tools),
             body(
                 pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0),
                 colour,
@@ -67,7 +67,8 @@ class EmbeddingView(pn.viewable.Viewer):
         tools = figures.drag_tools()
         for name, tool in tools.items():
             tool.name = f"xrf-embedding-{name}"
-        fig = figures.render(figures.embedding(), list(tools.values()))
+        fig = stock.take("embedding")
+        fig.toolbar.tools = list(tools.values())
         fig.name = "xrf-embedding-figure"
         fig.toolbar.active_scroll, fig.toolbar.active_drag = tools["wheel"], tools["Lasso"]
         fig.grid.visible = False

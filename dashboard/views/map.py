@@ -9,8 +9,8 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColorBar
 
-from dashboard import figures
-from dashboard.components import SmallMaps, Title, Toggle, Tools
+from dashboard import figures, stock
+from dashboard.components import Caption, SmallMaps, Toggle, Tools
 from dashboard.latest import LatestOnly
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
@@ -26,7 +26,18 @@ from dashboard.results import Results
 from dashboard.session import Selection, Session
 from xrfengine.jobs import CancelToken, Progress
 
-METHOD_NAMES = {"Probability": "probability", "Net counts": "roi"}
+METHOD_NAMES = {
+    "Probability": "probability",
+    "Net counts, fitted": "fit",
+    "Counts in a window": "roi",
+    "Probability, by cluster": "cluster",
+}
+_METHODS_TOLD = (
+    "Probability: that the element is visible in the pixel. Net counts, fitted: counts of its main "
+    "lines by a fit of the whole spectrum, with their standard error. Counts in a window: around "
+    "its main line, less the background beside it. By cluster: probability in the summed spectrum "
+    "of each cluster"
+)
 _N_SMALL_MAPS = 24
 
 
@@ -39,12 +50,11 @@ class MapView(pn.viewable.Viewer):
         self._small_work = LatestOnly(results.deliver)
         self._marked: np.ndarray | None = None
         self._build_figure()
-        self._title = Title(text="Map")
+        self._title = Caption(text="Map")
         tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
         method = pmui.Select(
-            options=METHOD_NAMES, value=session.method, size="small", width=128, height=32,
-            label="", margin=0, description="Probability that the element is visible, or net "
-            "counts in a window around its main line",
+            options=METHOD_NAMES, value=session.method, size="small", width=172, height=32,
+            label="", margin=0, description=_METHODS_TOLD,
         )  # fmt: skip
         method.link(session, value="method")
         session.param.watch(lambda e: method.param.update(value=e.new), "method")
@@ -72,7 +82,7 @@ class MapView(pn.viewable.Viewer):
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_scan(), "opened")
         results.param.watch(lambda *e: self._show_map(), ["maps", "starts"])
-        results.param.watch(lambda *e: self._draw_small_maps(), ["found"])
+        results.param.watch(lambda *e: self._draw_small_maps(), "found")
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
         results.param.watch(lambda *e: self._show_selection(), "selected")
         results.param.watch(lambda *e: self._show_state(), "map_state")
@@ -87,10 +97,12 @@ class MapView(pn.viewable.Viewer):
         self._tools = figures.drag_tools()
         for name, tool in self._tools.items():
             tool.name = f"xrf-map-{name}"
-        fig = figures.render(figures.element_map(), list(self._tools.values()))
+        fig = stock.take("map")
+        fig.toolbar.tools = list(self._tools.values())
         fig.name = "xrf-map-figure"
         self._mappers = figures.mappers(fig)
-        fig.add_tools(figures.map_hover(fig))
+        self._hover = figures.map_hover(fig)
+        fig.add_tools(self._hover)
         fig.toolbar.active_scroll = self._tools["wheel"]
         fig.toolbar.active_drag = self._tools["Move"]
         self._size = figures.keep_square(fig)
@@ -147,7 +159,7 @@ class MapView(pn.viewable.Viewer):
         maps, session = self.results.maps, self.session
         self._small.value = session.element
         if maps is None or self.results.opened is None or session.element not in maps.elements:
-            self._title.param.update(text=session.element or "Map", detail="")
+            self._show_no_map()
             return
         values = maps[session.element]
         start = self.results.starts.get(session.element, 0.5)
@@ -156,12 +168,32 @@ class MapView(pn.viewable.Viewer):
         source = figures.layer(self._figure, "values").data_source
         if source.data["image"][0] is not values:
             # One column is patched; zoom, tools and the other layers stay as they are.
-            source.data = {**source.data, "image": [values]}
-        high = max(value_limit(values, maps.kind), low + 1e-6)
+            images = {"image": [values]}
+            if (errors := self.results.errors) is not None:
+                images["error"] = [errors[session.element]]
+            self._hover.tooltips = figures.tooltip(maps.kind, errors is not None)
+            source.data = {**figures.placed(source.data), **images}
+        high = max(self.results.top(session.element), low + 1e-6)
         mapper.update(low=low, high=high)
         coarse = f"{maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
         self._title.param.update(
             text=f"{session.element} {element_name(session.element)}", detail=coarse
+        )
+
+    def _show_no_map(self) -> None:
+        """Nothing is open yet, or the fit left the chosen element out."""
+        maps, element = self.results.maps, self.session.element
+        if maps is None or self.results.opened is None:
+            self._title.param.update(text=element or "Map", detail="")
+            return
+        source = figures.layer(self._figure, "values").data_source
+        shape_yx = self.results.opened.cube.shape[:2]
+        source.data = {
+            **figures.placed(source.data), "image": [np.full(shape_yx, np.nan, np.float32)]
+        }  # fmt: skip
+        self._title.param.update(
+            text=f"{element} {element_name(element)}",
+            detail="not in the fit: its lines do not show in the scan's summed spectrum",
         )
 
     def _show_clusters(self) -> None:
@@ -202,7 +234,7 @@ class MapView(pn.viewable.Viewer):
         if maps is None or opened is None:
             self._small.items = []
             return
-        starts, moved = self.results.starts, self.session.thresholds_of(maps.kind)
+        starts, moved = self.results.starts, self.session.thresholds_of(self.session.method)
         self._small_work.start(
             partial(_small_maps, maps, opened.total_counts, found, {**starts, **moved}),
             then=lambda items: self._small.param.update(items=items),

@@ -16,8 +16,8 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from dashboard import figures
-from dashboard.components import Title, Tools
+from dashboard import figures, stock
+from dashboard.components import Caption, Tools
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import (
     HIGHLIGHT,
@@ -55,7 +55,7 @@ class SpectrumView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._build_figure()
-        self._title = Title(text="Spectrum")
+        self._title = Caption(text="Spectrum")
         scale = pmui.RadioButtonGroup(
             options=SCALE_NAMES, value=session.scale, size="small", margin=0, height=32, width=160,
             description="How counts are drawn: small peaks show on a logarithmic scale",
@@ -91,7 +91,8 @@ class SpectrumView(pn.viewable.Viewer):
         }
         for name, tool in tools.items():
             tool.name = f"xrf-spectrum-{name}"
-        fig = figures.render(figures.spectra(), list(tools.values()))
+        fig = stock.take("spectrum")
+        fig.toolbar.tools = list(tools.values())
         fig.name = "xrf-spectrum-figure"
         fig.toolbar.active_scroll, fig.toolbar.active_drag = tools["wheel"], tools["Move"]
         fig.add_tools(

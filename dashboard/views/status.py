@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import panel as pn
+from panel.io.callbacks import PeriodicCallback
 
 from dashboard.components import StatusBar
 from dashboard.results import Results
@@ -29,7 +30,10 @@ class StatusView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._show_facts(), ["map_seconds", "opened"])
         results.param.watch(lambda *e: self._write_address(), "opened")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-            pn.state.add_periodic_callback(self._show_jobs, period=_JOBS_EVERY_MS)
+            # In the background: it must not turn the server busy twice a second.
+            PeriodicCallback(
+                callback=self._show_jobs, period=_JOBS_EVERY_MS, background=True
+            ).start()
 
     def __panel__(self) -> StatusBar:
         return self._bar

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xrfengine.cube import Calibration, Cube
+from xrfengine.cube import Calibration, Cube, Instrument
 from xrfengine.engine import DatasetInfo, Engine
 from xrfengine.errors import ReadError
 from xrfengine.jobs import NEVER, no_progress
@@ -53,6 +53,11 @@ class FakeClassifier:
         progress(1.0, "classifying")
         return out
 
+    def run(self, spectra, parts, calibration, n_channels, *, half=False, cancel=NEVER):
+        for part in parts:
+            cancel.check()
+            yield part, self.probabilities(spectra(part), calibration)
+
 
 def small_cube(shape_yx: tuple[int, int] = (24, 32), seed: int = 1) -> Cube:
     """Four pigments in four quarters, Poisson counts; y, x and 512 channels of 40 eV."""
@@ -68,7 +73,9 @@ def small_cube(shape_yx: tuple[int, int] = (24, 32), seed: int = 1) -> Cube:
         ]
         for line in lines:
             part += 30 * np.exp(-0.5 * ((energy - line) / 0.07) ** 2) / (1 + (symbol == "Hg"))
-    return Cube(rng.poisson(rate).astype(np.uint16), calibration, "small")
+    instrument = Instrument(tube_anode="Rh", tube_kv=20.0)
+    counts = rng.poisson(rate).astype(np.uint16)
+    return Cube(counts, calibration, "small", instrument=instrument)
 
 
 class FakeEngine(Engine):

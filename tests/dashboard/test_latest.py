@@ -152,3 +152,30 @@ def test_a_job_cancelled_in_the_tray_is_told_to_its_pane():
         return stopped, results
 
     assert asyncio.run(main()) == ([True], [])
+
+
+def test_parts_are_shown_before_the_whole_and_none_after_a_newer_request():
+    async def steps(latest, results, errors):
+        shown = []
+
+        def work(*, progress, cancel, show):
+            for i in range(5):
+                cancel.check()
+                show(i)
+                time.sleep(0.02)
+            return "whole"
+
+        latest.start(work, then=results.append, failed=errors.append, arrived=shown.append)
+        await latest.finished()
+        assert shown == sorted(shown)
+        assert shown[-1] == 4
+        count = len(shown)
+        latest.start(work, then=results.append, failed=errors.append, arrived=shown.append)
+        await asyncio.sleep(0.03)
+        latest.cancel()
+        begun = len(shown)
+        await latest.finished()
+        await asyncio.sleep(0.1)
+        assert len(shown) == begun < count + 5
+
+    assert run(steps) == (["whole"], [])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from dashboard.session import Selection
+from dashboard.results import Results
+from dashboard.session import Selection, Session
+from dashboard.shown import Painted
+from xrfengine import Instrument
 
 
 def test_opening_shows_maps_elements_spectrum_and_clusters(visit):
@@ -59,6 +64,92 @@ def test_net_counts_are_maps_too(visit):
         assert results.maps.kind == "roi"
         assert results.starts["Fe"] >= 1.0
         assert results.maps["Fe"].max() > 10
+
+    visit(steps)
+
+
+def test_fitted_maps_come_with_errors_and_keep_the_chosen_element(visit):
+    async def steps(session, results):
+        session.element = "Fe"
+        session.method = "fit"
+        await results.settled()
+        assert results.map_state.kind == "ready"
+        assert results.maps.kind == "fit"
+        assert set(results.errors) == set(results.maps.elements) >= {"Fe", "Pb", "Cu"}
+        inside = results.maps["Fe"] > 50  # of 30 counts at the top of two lines, some 130 wide
+        assert inside.any()
+        assert (results.errors["Fe"][inside] >= 0.8 * np.sqrt(results.maps["Fe"][inside])).all()
+        session.element = "U"  # not in this scan, so not in the fit
+        await results.settled()
+        assert session.element == "U"
+        session.method = "probability"
+        await results.settled()
+        assert results.errors is None
+
+    visit(steps)
+
+
+def test_clusters_are_maps_too_and_follow_the_clusters(visit):
+    async def steps(session, results):
+        session.method = "cluster"
+        await results.settled()
+        labels = results.clusters.clustering.labels
+        place = results.maps.elements.index("Fe")
+        for label, row in enumerate(results.clusters.probabilities):
+            assert (results.maps["Fe"][labels == label] == row[place]).all()
+        before = results.maps
+        session.cluster_method = "som"
+        session.som_rows = session.som_columns = 2
+        await results.settled()
+        assert results.maps is not before
+        assert len(np.unique(results.maps["Fe"])) <= 4
+
+    visit(steps)
+
+
+def test_elements_of_the_instrument_are_listed_apart(visit, engine):
+    cube = engine.cubes["quarters"]
+    engine.cubes["quarters"] = replace(cube, instrument=Instrument(tube_anode="Cu"))
+
+    async def steps(session, results):
+        marked = {f.element: f.is_instrument for f in results.found}
+        assert marked["Cu"]
+        assert not marked["Fe"]
+        assert results.found[-1].is_instrument
+        assert session.element != "Cu"
+
+    visit(steps)
+
+
+def test_maps_at_hand_are_shown_in_one_step_with_the_scan(visit):
+    async def steps(session, results):
+        again = Results(results.engine, Session())
+        seen = []
+        again.param.watch(lambda e: seen.append(e.new.region_px), "maps")
+        again.open()
+        await again._open.finished()
+        assert seen == [1], "neither coarser maps nor another detour"
+        assert again.map_state.kind == "ready"
+        assert again.found == results.found
+        again.close()
+
+    visit(steps)
+
+
+def test_partial_maps_are_shown_under_one_range_of_colours(visit):
+    async def steps(session, results):
+        session.element = "Fe"
+        whole, coarse = results.maps, results.engine.maps(results.opened.cube, "probability", 5)
+        kind = {"kind": "roi"}
+        results._show_partial(Painted(replace(coarse, **kind), {"Fe": 3.0}, results.found, "Fe"))
+        top = results.top("Fe")
+        brighter = replace(whole, values=whole.values * 900, **kind)
+        results._show_partial(brighter)
+        assert results.maps is brighter
+        assert results.top("Fe") == top
+        results._show_whole(Painted(brighter, {"Fe": 5.0}, results.found, "Fe"), 1.0)
+        assert results.top("Fe") > top
+        assert results.starts == {"Fe": 5.0}
 
     visit(steps)
 

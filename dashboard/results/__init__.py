@@ -1,0 +1,130 @@
+"""What a session's choices lead to: the open cube, its maps, the selection, the clusters.
+
+Every view draws from here and none asks another. Results follow the session: a changed choice
+starts the work beside the page, and only the newest of each kind arrives.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import param
+
+from dashboard.latest import Deliver
+from dashboard.results.groups import GroupResults
+from dashboard.results.maps import MapResults
+from dashboard.results.selection import SelectionResults
+from dashboard.session import Session
+from dashboard.shown import READY, Asked, Opened, Painted, State, failed_state
+from xrfengine.errors import XRFError
+from xrfengine.jobs import CancelToken, Progress, part
+
+
+class Results(MapResults, SelectionResults, GroupResults):
+    """Results of one session. Set only here; views watch."""
+
+    def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
+        super().__init__(engine, session, deliver)
+        watch = session.param.watch
+        watch(self._change_dataset, "dataset")
+        watch(lambda *events: self._compute_maps(), ["method", "region_px"])
+        watch(lambda *events: self._list_found(), "thresholds")
+        watch(lambda *events: self._follow_selection(), "selection")
+        watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
+        watch(lambda *events: self._compute_clusters(), ["min_samples", "som_rows", "som_columns"])
+        watch(lambda *events: self._compute_embedding(), "n_neighbors")
+        self.param.watch(lambda *events: self._repaint_clusters(), "clusters")
+
+    def _change_dataset(self, event: param.parameterized.Event) -> None:
+        if event.old:
+            # Where counts matter depends on the scan; and a found element may be absent here.
+            self.session.thresholds = {}
+            self.session.selection = None
+        self.open()
+
+    def open(self) -> None:
+        """Open the session's data set; the first of the list if it names none."""
+        self.close()
+        self.param.update(
+            opened=None, maps=None, errors=None, found=(), starts={}, map_seconds=None,
+            selected=None, embedding=None, clusters=None, selection_state=READY,
+            map_state=State("loading", "Opening the scan"),
+            embedding_state=State("loading", "Waiting for the maps"),
+            cluster_state=State("loading", "Waiting for the maps"),
+        )  # fmt: skip
+        self._wants_embedding = self._has_begun = False
+        self._open.start(
+            partial(self._read, self.session.dataset, self._asked()),
+            then=self._show_opened,
+            failed=self._cannot_open,
+            progressed=lambda fraction, message: self._map_progress(
+                fraction, message or "Opening the scan"
+            ),
+        )
+
+    def _read(
+        self, dataset: str, asked: Asked, *, progress: Progress, cancel: CancelToken
+    ) -> tuple[Opened, Painted | None]:
+        """Open the scan; with the maps if they are at hand, for each detour is seen."""
+        known = self.engine.datasets()
+        if not known:
+            raise XRFError(
+                "There is no readable scan in the data folder",
+                "Put HDF5, NumPy, NetCDF or MSA files there and reload the page.",
+            )
+        dataset = dataset or known[0].id
+        cube = self.engine.cube(dataset, progress=part(progress, 0.0, 0.8), cancel=cancel)
+        label = next((info.label for info in known if info.id == dataset), dataset)
+        progress(0.85, "Adding up the spectra")
+        _ = cube.digest  # takes a moment the first time; later, on the loop, it must not
+        opened = Opened(
+            dataset, label, cube, cube.total_counts, cube.sum_spectrum, self._engine_facts()
+        )
+        try:
+            if cube.instrument.tube_anode is not None:
+                self.engine.instrument_elements(cube)
+            return opened, self._at_hand(cube, asked)
+        except XRFError:
+            return opened, None  # no model: told where the maps should be
+
+    def _engine_facts(self) -> tuple[tuple[str, str], ...]:
+        """Device and model, each with what it means."""
+        try:
+            digest = self.engine.classifier.digest
+        except XRFError as error:
+            return ((f"no model: {error.message}", error.hint),)
+        return (
+            (self.engine.device_name, "Where the model runs"),
+            (f"model {digest[:8]}", "Digest of the weights and settings of the model"),
+        )
+
+    def _show_opened(self, read: tuple[Opened, Painted | None]) -> None:
+        opened, painted = read
+        with param.parameterized.discard_events(self.session):
+            self.session.dataset = opened.id
+        self.opened = opened
+        if painted is None:
+            self.map_state = State("loading", "Computing the element maps")
+            self._compute_maps()
+        else:
+            self._show_whole(painted, 0.0)
+        if self.session.selection is not None:
+            self._follow_selection()
+
+    def _cannot_open(self, error: XRFError) -> None:
+        self.map_state = failed_state(error, "Try again")
+        no_scan = State("empty", "No scan is open", "Choose another data set above.")
+        self.param.update(embedding_state=no_scan, cluster_state=no_scan, selection_state=no_scan)
+
+    def _after_maps(self) -> None:
+        """Start the rest once; what everybody waits for comes first."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._compute_embedding()
+            self._list_instrument()
+
+    def _repaint_clusters(self) -> None:
+        """Maps of what the clusters hold follow the clusters."""
+        if self.session.method == "cluster" and self.clusters is not None:
+            self._compute_maps()

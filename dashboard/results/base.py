@@ -1,0 +1,70 @@
+"""What every kind of result stands on: the results themselves, the work that makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import param
+
+from dashboard.latest import Deliver, LatestOnly, session_deliver
+from dashboard.session import Session
+from dashboard.shown import READY, State
+
+
+class ResultsBase(param.Parameterized):
+    """The results of one session, empty; set by the classes below this one, watched by views."""
+
+    opened = param.Parameter(None, doc="Opened or None")
+    maps = param.Parameter(None, doc="ElementMaps shown, maybe coarser than asked for")
+    errors = param.Parameter(None, doc="Standard errors of fitted maps by element, or None")
+    found = param.Parameter((), doc="tuple of Found, by falling share")
+    starts = param.Dict({}, doc="Where thresholds start, by symbol")
+    selected = param.Parameter(None, doc="Selected or None")
+    embedding = param.Parameter(None, doc="Embedding or None")
+    clusters = param.Parameter(None, doc="ClusterResult or None")
+    map_seconds = param.Number(None, allow_None=True)
+    map_state = param.Parameter(State("loading", "Opening the scan"))
+    selection_state = param.Parameter(READY)
+    embedding_state = param.Parameter(State("loading", "Waiting for the maps"))
+    cluster_state = param.Parameter(State("loading", "Waiting for the maps"))
+
+    def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
+        super().__init__()
+        self.deliver = deliver = deliver or session_deliver()
+        self.engine, self.session = engine, session
+        self._open = LatestOnly(deliver)
+        self._map = LatestOnly(deliver, engine.jobs)
+        self._found = LatestOnly(deliver)
+        self._instrument = LatestOnly(deliver)
+        self._selection = LatestOnly(deliver)
+        self._embedding = LatestOnly(deliver, engine.jobs)
+        self._clusters = LatestOnly(deliver, engine.jobs)
+        self._wants_embedding = self._has_begun = False
+
+    @property
+    def _all(self) -> tuple[LatestOnly, ...]:
+        return (
+            self._open,
+            self._map,
+            self._found,
+            self._instrument,
+            self._selection,
+            self._embedding,
+            self._clusters,
+        )
+
+    def close(self) -> None:
+        """Abandon whatever runs: the session is over."""
+        for work in self._all:
+            work.cancel()
+
+    async def settled(self) -> None:
+        """Wait until nothing runs (for tests)."""
+        while any(work.is_running for work in self._all):
+            for work in self._all:
+                await work.finished()
+
+    def jobs(self) -> tuple:
+        """The long work of this session that is not over."""
+        jobs = (work.job for work in self._all)
+        return tuple(job for job in jobs if job is not None and not job.is_over)

@@ -1,0 +1,190 @@
+"""The element maps, coarse before fine, and the elements found in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboard.pictures import value_limit
+from dashboard.results.base import ResultsBase
+from dashboard.shown import READY, Asked, Painted, State, failed_state, most_telling, sample_first
+from xrfengine.cube import Cube, ElementMaps
+from xrfengine.errors import XRFError
+from xrfengine.findings import Found
+from xrfengine.jobs import CancelToken, Progress, part
+
+if TYPE_CHECKING:
+    from xrfengine.maps.fit import FitMaps
+
+
+class MapResults(ResultsBase):
+    """Maps by the session's method and region size."""
+
+    _ranged: ElementMaps | None = None
+    """By these the colours range, until the final maps are there: a range must not flicker."""
+
+    def top(self, element: str) -> float:
+        """Where the colours of an element's map end."""
+        ranged = self._ranged
+        if ranged is None or element not in ranged.elements:
+            ranged = self.maps
+        return value_limit(ranged[element], ranged.kind)
+
+    def _asked(self) -> Asked:
+        """What is asked for now; read on the loop, for threads must not look at the session."""
+        session = self.session
+        return Asked(session.method, session.region_px, session.thresholds_of(session.method))
+
+    def _at_hand(self, cube: Cube, asked: Asked) -> Painted | None:
+        """What can be painted without computing; any thread."""
+        if asked.method == "cluster":
+            return None
+        maps = self.engine.maps_at_hand(cube, asked.method, asked.region_px)
+        return None if maps is None else self._painted(cube, asked, maps)
+
+    def _painted(self, cube: Cube, asked: Asked, maps: ElementMaps) -> Painted:
+        """Maps with what goes with them; takes a moment, so any thread but the loop's."""
+        found, telling = self._listed(maps, asked.thresholds)
+        errors = _errors(self.engine.fit(cube, maps.region_px)) if maps.kind == "fit" else None
+        return Painted(maps, self.engine.default_thresholds(maps), found, telling, errors)
+
+    def _compute_maps(self) -> None:
+        if self.opened is None:
+            return
+        cube, asked = self.opened.cube, self._asked()
+        method, k = asked.method, asked.region_px
+        started = time.monotonic()
+        settings = self.cluster_settings() if method == "cluster" else None
+        self._ranged = None
+
+        def compute(
+            *, progress: Progress, cancel: CancelToken, show: Callable[[Any], None]
+        ) -> Painted:
+            at_hand = self._at_hand(cube, asked)
+            if at_hand is not None:
+                return at_hand
+            if settings is not None:
+                clusters = self.engine.clusters(cube, settings, progress=progress, cancel=cancel)
+                return self._painted(cube, asked, self.engine.cluster_maps(clusters, cube))
+
+            def partial(maps: ElementMaps, share: float) -> None:
+                whole = share == 0.0 and maps.region_px != k
+                show(self._painted(cube, asked, maps) if whole else maps)
+
+            maps = self.engine.maps(
+                cube,
+                method,
+                k,
+                on_partial=partial,
+                progress=part(progress, 0.0, 0.99),
+                cancel=cancel,
+            )
+            return self._painted(cube, asked, maps)
+
+        what, label = _averaging(k), f"Element maps, {_averaging(k, short=True)}"
+        if method == "cluster":
+            what, label = "Looking for clusters", "Clusters"
+        self._map.start(
+            compute,
+            then=lambda painted: self._show_whole(painted, time.monotonic() - started),
+            failed=self._cannot_map,
+            stopped=self._maps_stopped,
+            arrived=self._show_partial,
+            progressed=lambda fraction, message: self._map_progress(fraction, what),
+            label=label,
+        )
+
+    def _show_partial(self, partial: Painted | ElementMaps) -> None:
+        """Coarser maps, whole; or maps of the size asked for, as far as they are computed."""
+        if isinstance(partial, Painted):
+            if self._ranged is not None and self._ranged.kind == partial.maps.kind:
+                partial = replace(partial, starts=self.starts)
+            self._show_painted(partial)
+            self._ranged = self._ranged or partial.maps
+        elif self.maps is not None and self.maps.elements == partial.elements:
+            self.maps = partial
+
+    def _show_whole(self, painted: Painted, seconds: float) -> None:
+        self._ranged = None
+        self._show_painted(painted)
+        self.param.update(map_seconds=seconds, map_state=READY)
+        self._after_maps()
+
+    def _show_painted(self, painted: Painted) -> None:
+        self.param.update(maps=painted.maps, starts=painted.starts, errors=painted.errors)
+        self._show_found((painted.found, painted.telling))
+
+    def _map_progress(self, fraction: float, message: str) -> None:
+        self.map_state = replace(
+            self.map_state, kind="loading", message=message, fraction=fraction, hint=""
+        )
+
+    def _cannot_map(self, error: XRFError) -> None:
+        self.map_state = failed_state(error, "Try again")
+        self._after_maps()  # neither needs the maps
+
+    def _maps_stopped(self) -> None:
+        self.map_state = State("empty", "The maps were cancelled", action="Start again")
+        self._after_maps()
+
+    def retry_maps(self) -> None:
+        """Compute the maps again after a failure or a cancel."""
+        self._compute_maps()
+
+    # ---- what is found in them
+
+    def _listed(
+        self, maps: ElementMaps, thresholds: dict[str, float]
+    ) -> tuple[tuple[Found, ...], str]:
+        found = sample_first(self.engine.found(maps, thresholds))
+        return found, most_telling(maps, found)
+
+    def _list_found(self) -> None:
+        if self.maps is None:
+            return
+        maps, thresholds = self.maps, self.session.thresholds_of(self.session.method)
+
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple:
+            return self._listed(maps, thresholds)
+
+        self._found.start(work, then=self._show_found, failed=self._cannot_list)
+
+    def _list_instrument(self) -> None:
+        """Which elements are the instrument's takes a second to find, once a scan."""
+        cube = self.opened.cube
+
+        def work(*, progress: Progress, cancel: CancelToken) -> frozenset[str]:
+            return self.engine.instrument_elements(cube)
+
+        def then(instrument: frozenset[str]) -> None:
+            if any(f.element in instrument and not f.is_instrument for f in self.found):
+                self._list_found()
+
+        self._instrument.start(work, then=then, failed=self._cannot_list)
+
+    def _show_found(self, result: tuple[tuple[Found, ...], str]) -> None:
+        self.found, telling = result
+        maps, element = self.maps, self.session.element
+        # A fit knows fewer elements: what the user chose stays chosen, and the map says so.
+        is_left_out = maps.kind == "fit" and element in self.engine.classifier.elements
+        if element not in maps.elements and not is_left_out:
+            self.session.element = telling
+
+    def _cannot_list(self, error: XRFError) -> None:
+        self.map_state = failed_state(error)
+
+
+def _errors(fit: FitMaps) -> dict[str, np.ndarray]:
+    """Standard errors of the fitted maps, by element."""
+    places = [fit.names.index(name) for name in fit.main]
+    return {fit.elements[place]: fit.errors[place] for place in places}
+
+
+def _averaging(k: int, short: bool = False) -> str:
+    if k == 1:
+        return "every pixel" if short else "Computing every pixel"
+    return f"{k}×{k} pixels" if short else f"Averaging over {k}×{k} pixels"
