@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from xrfengine.classifier import workers
 from xrfengine.classifier.checkpoint import untrained
+from xrfengine.classifier.half import HalfPrecision, for_inference
+from xrfengine.classifier.network import Block, ViTConfig
 from xrfengine.classifier.predict import Classifier, probability_maps
 from xrfengine.classifier.workers import (
-    HalfPrecision,
     Plan,
     default_plan,
     find_plan,
@@ -137,7 +138,35 @@ def test_arranging_a_network_for_speed_changes_no_answer(small):
         np.testing.assert_allclose(small._network(x), plain(x), atol=1e-6)
     assert not torch.equal(plain(x), torch.zeros(5, 3))
     flat = torch.nn.Linear(2, 2)
-    assert workers.for_inference(flat) is flat
+    assert for_inference(flat) is flat
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    heads=st.sampled_from([1, 2, 4]),
+    tokens=st.integers(1, 40),
+    activation=st.sampled_from(["relu", "gelu"]),
+    n=st.integers(1, 5),
+    seed=st.integers(0, 1000),
+)
+def test_blocks_in_half_precision_equal_plain_ones_to_eight_bits(
+    heads, tokens, activation, n, seed
+):
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed)
+        config = ViTConfig(width=32, heads=heads, mlp=48, activation=activation, dropout=0.0)
+        network = torch.nn.Module()
+        network.stem, network.head = torch.nn.Identity(), torch.nn.Identity()
+        network.blocks = torch.nn.ModuleList([Block(config)]).eval()
+        half = HalfPrecision(network).network.blocks[0]
+        x = torch.randn(n, tokens, 32)
+        before = x.clone()
+        plain = network.blocks[0](x)
+        assert type(half) is not Block
+        # Sums of 48 products, each rounded by up to a 256th.
+        np.testing.assert_allclose(half(x), plain, atol=0.05)
+        assert (half(x) - x).abs().max() > 0.05
+        assert torch.equal(x, before)
 
 
 def test_half_precision_leaves_the_network_itself_alone(small):

@@ -16,15 +16,8 @@ import torch
 from xrfengine.assets import asset
 from xrfengine.cache import cache_folder
 from xrfengine.classifier.checkpoint import Checkpoint, load, untrained
-from xrfengine.classifier.workers import (
-    HalfPrecision,
-    Plan,
-    default_plan,
-    find_plan,
-    for_inference,
-    in_workers,
-    on_gpu,
-)
+from xrfengine.classifier.half import HalfPrecision, for_inference
+from xrfengine.classifier.workers import Plan, default_plan, find_plan, in_workers, on_gpu
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import ModelError, SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress

@@ -1,4 +1,4 @@
-"""How a network is run on this machine: worker threads, spectra a batch, half precision.
+"""How a network is run on this machine: worker threads, spectra a batch, which precision.
 
 Many small products in a row use two cores best when each core works on spectra of its own: the
 workers are threads whose OpenMP regions are one thread wide, they share the weights, and torch
@@ -10,7 +10,6 @@ once, and keeps the answer in the cache folder.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import functools
 import json
@@ -71,72 +70,6 @@ class Plan:
             message = f"a plan of {plan.workers} workers and {plan.batch} spectra"
             raise ValueError(message)
         return plan
-
-
-class _FullPrecision(nn.Module):
-    """A part that half precision would cost its answers."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return self.inner(x.float())
-
-
-class _Contiguous(nn.Module):
-    """A stem whose tokens lie one after another.
-
-    A convolution's answer has them across; every norm and sum after it would go through memory
-    the long way, at a third of the blocks' time.
-    """
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x).contiguous()
-
-
-def for_inference(network: nn.Module) -> nn.Module:
-    """The network, evaluating only, arranged for speed; its answers are the same.
-
-    Takes the network over: its modules are used, not copied.
-    """
-    network = network.eval().requires_grad_(False)
-    if hasattr(network, "stem") and hasattr(network, "blocks"):
-        network.stem = _Contiguous(network.stem)
-    return network
-
-
-class HalfPrecision(nn.Module):
-    """A copy of a network whose blocks multiply in bfloat16.
-
-    bfloat16 has eight bits: logarithms of counts would lose a hundredth, more than a weak peak on
-    a bright background. Stem and head therefore stay in float32, as do the sums between blocks
-    and the norms; only products within the blocks are rounded. Networks without blocks are left
-    as they are.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = copy.deepcopy(network)
-        blocks = getattr(self.network, "blocks", None)
-        self.is_half = blocks is not None and hasattr(network, "stem") and hasattr(network, "head")
-        if self.is_half:
-            for module in blocks.modules():
-                if isinstance(module, nn.Linear):
-                    module.to(torch.bfloat16)
-            self.network.stem = _FullPrecision(self.network.stem)
-            self.network.head = _FullPrecision(self.network.head)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.is_half:
-            return self.network(x)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            return self.network(x).float()
 
 
 def _one_wide() -> None:
