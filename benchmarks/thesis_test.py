@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from xrfengine.assets import asset
-from xrfengine.classifier.evaluate import evaluate_simulated
+from xrfengine.classifier.evaluate_simulated import evaluate_simulated
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.simulate import SimulationSettings
 from xrfengine.jobs import Progress, no_progress
@@ -53,7 +53,7 @@ def run(
     Returns
     -------
     dict
-        As :func:`~xrfengine.classifier.evaluate.evaluate_simulated`.
+        As :func:`~xrfengine.classifier.evaluate_simulated.evaluate_simulated`.
 
     Raises
     ------

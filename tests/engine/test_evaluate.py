@@ -10,13 +10,13 @@ import pytest
 
 from xrfengine.classifier.evaluate import (
     Verdict,
-    evaluate_simulated,
     labelled_pairs,
     read_labels,
     score_labels,
     score_verdicts,
     verdicts_of,
 )
+from xrfengine.classifier.evaluate_simulated import evaluate_simulated
 from xrfengine.classifier.predict import Classifier, save_untrained
 from xrfengine.classifier.scores import (
     average_precision,

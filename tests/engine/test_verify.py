@@ -9,13 +9,12 @@ from xrfengine.classifier.calibrate_verifier import Table, learn
 from xrfengine.classifier.element_peaks import free_lines, peaks_of
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
 from xrfengine.classifier.fit_batch import fit_batch, operators_of
-from xrfengine.classifier.fit_figures import FEATURES, figures_of, left_over
+from xrfengine.classifier.fit_figures import FEATURES, figures, figures_of, left_over
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.classifier.stacked_nnls import stacked_nnls
 from xrfengine.classifier.verify import (
     Verifier,
-    figures,
     verified_verdicts,
     verifier_for,
     verifier_path,

@@ -157,6 +157,31 @@ def peak_counts(fit: SpectrumFit, template: np.ndarray) -> float:
     return float(weight @ (fit.counts - fit.solution.background) / (weight @ template))
 
 
+def amounts(
+    fit: SpectrumFit,
+    peaks: tuple[Peak, ...],
+    observed: np.ndarray,
+    deviation: np.ndarray,
+    reported: bool,
+) -> np.ndarray:
+    """Counts of the whole element that each line's expectation starts from, shape (line,).
+
+    Reported: what the lines of the same family say together, for what depth and windows take
+    from one family tells nothing of another. Not reported: the whole peak at the main line.
+    """
+    shares = np.array([share for _, _, share in peaks])
+    if not reported:
+        whole = max(peak_counts(fit, peaks[0][1]), 0.0) / shares[0]
+        return np.full(len(peaks), whole)
+    families = np.array([line.family for line, _, _ in peaks])
+    amount = np.empty(len(peaks))
+    for family in set(families):
+        mine = families == family
+        weight = (shares[mine] / deviation[mine]) ** 2
+        amount[mine] = max((observed[mine] / shares[mine] * weight).sum() / weight.sum(), 0.0)
+    return amount
+
+
 def local_weight(fit: SpectrumFit, template: np.ndarray) -> np.ndarray:
     """Weight of each bin in what stands at a line, shape (bin,): near its top only.
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from xrfengine.classifier.element_peaks import (
+    amounts,
     free_lines,
     peak_counts,
     peaks_of,
@@ -329,7 +330,7 @@ def evidence(
     observed, deviation = free_lines(fit, element, templates)
     without = fit.model_without(element)
     shares = np.array([share for _, _, share in peaks])
-    amount = _amounts(fit, peaks, observed, deviation, reported)
+    amount = amounts(fit, peaks, observed, deviation, reported)
     lines = tuple(
         LineEvidence(
             name=line.name,
@@ -366,25 +367,6 @@ def evidence(
         wide=wide,
         scatter=scatter_words(fit) if element == fit.setup.anode else (),
     )
-
-
-def _amounts(fit, peaks, observed, deviation, reported: bool) -> np.ndarray:
-    """Counts of the whole element that each line's expectation starts from, shape (line,).
-
-    Reported: what the lines of the same family say together, for what depth and windows take
-    from one family tells nothing of another. Not reported: the whole peak at the main line.
-    """
-    shares = np.array([share for _, _, share in peaks])
-    if not reported:
-        whole = max(peak_counts(fit, peaks[0][1]), 0.0) / shares[0]
-        return np.full(len(peaks), whole)
-    families = np.array([line.family for line, _, _ in peaks])
-    amount = np.empty(len(peaks))
-    for family in set(families):
-        mine = families == family
-        weight = (shares[mine] / deviation[mine]) ** 2
-        amount[mine] = max((observed[mine] / shares[mine] * weight).sum() / weight.sum(), 0.0)
-    return amount
 
 
 def _state(

@@ -11,9 +11,7 @@ X-rays, doubled the false alarms.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,28 +21,16 @@ import numpy as np
 from xrfengine.assets import asset
 from xrfengine.cache import written_whole
 from xrfengine.classifier.anode import find_setup
-from xrfengine.classifier.fit import MODEL_ERROR
-from xrfengine.classifier.fit_batch import Operators, fit_batch, operators_of
-from xrfengine.classifier.fit_figures import FEATURES, Figures, figures_of, left_over
-from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.classifier.fit_figures import FEATURES, figures
+from xrfengine.classifier.fit_shapes import Setup
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.errors import ModelError, SettingsError
-from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress, part
+from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
 from xrfengine.lines import ELEMENTS
 
 if TYPE_CHECKING:
     from xrfengine.classifier.evaluate import Classify
     from xrfengine.classifier.predict import Classifier
-
-PER_FWHM = 2.0
-"""Bins of the fit in a peak width: two lose little and halve the work."""
-
-N_ROUNDS = 2
-"""Rounds of weights and ties: a third changes no verdict on simulated spectra."""
-
-_ADDED_Z = 6.0
-_AT_ONCE = 8  # spectra stacked: more do not fit the processor's cache
-_BLOCK = 512  # sorted among each other, so that those stacked have like numbers of elements
 
 
 @dataclass(frozen=True)
@@ -342,78 +328,3 @@ def fit_is_left_out(setup: Setup | None) -> bool:
 def anode_index(setup: Setup) -> int:
     """Place of the anode in ``ELEMENTS``, −1 if there is none: its lines are the tube's."""
     return ELEMENTS.index(setup.anode) if setup.anode in ELEMENTS else -1
-
-
-def figures(
-    counts: np.ndarray,
-    setup: Setup,
-    proposed: np.ndarray,
-    between: tuple[float, float],
-    places: np.ndarray,
-    n_threads: int | None = None,
-    progress: Progress = no_progress,
-    cancel: CancelToken = NEVER,
-) -> Iterator[tuple[np.ndarray, Figures]]:
-    """Figures of every element in doubt, some spectra at a time, in no order.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (n, channel)
-    proposed : ndarray, shape (n, element of ``ELEMENTS``), 0…1
-    between : (floor, ceiling)
-        Probability from which an element is in the fit, and up to which it is in doubt.
-    places : ndarray of int
-        Spectra to look at.
-
-    Yields
-    ------
-    places : ndarray of int
-        Spectra that the figures' ``spectrum`` points into.
-    figures : Figures
-    """
-    from threadpoolctl import threadpool_limits
-
-    operators = operators_of(shapes_of(setup, PER_FWHM))
-    n_threads = n_threads or min(os.cpu_count() or 1, 8)
-    done = 0
-
-    def look(mine: np.ndarray) -> list[tuple[np.ndarray, Figures]]:
-        cancel.check()
-        return list(_looked_at(operators, counts[mine], proposed[mine], between, mine))
-
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads, "verify") as pool:
-        for block in chunks(places.size, _BLOCK):
-            mine = places[block]
-            mine = mine[np.argsort((proposed[mine] >= between[0]).sum(axis=1), kind="stable")]
-            coming = [pool.submit(look, mine[some]) for some in chunks(mine.size, _AT_ONCE)]
-            try:
-                for future in as_completed(coming):
-                    yield from future.result()
-            finally:
-                for future in coming:
-                    future.cancel()
-            done += mine.size
-            progress(done / places.size, "verifying")
-
-
-def _looked_at(
-    operators: Operators,
-    counts: np.ndarray,
-    said: np.ndarray,
-    between: tuple[float, float],
-    places: np.ndarray,
-) -> Iterator[tuple[np.ndarray, Figures]]:
-    """Fit the proposed elements, and once more where something is plainly left over."""
-    chosen, doubtful = said >= between[0], said <= between[1]
-    fit = fit_batch(operators, counts, chosen, model_error=MODEL_ERROR, n_rounds=N_ROUNDS)
-    left = np.where(chosen, 0.0, left_over(fit))
-    best = left.argmax(axis=1)
-    missing = left[np.arange(len(left)), best] >= _ADDED_Z
-    yield places, figures_of(fit, chosen & doubtful & ~missing[:, None], said)
-    if missing.any():
-        chosen = chosen[missing]
-        chosen[np.arange(len(chosen)), best[missing]] = True
-        fit = fit_batch(
-            operators, counts[missing], chosen, model_error=MODEL_ERROR, n_rounds=N_ROUNDS
-        )
-        yield places[missing], figures_of(fit, chosen & doubtful[missing], said[missing])

@@ -114,7 +114,7 @@ def _labels(args: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def _simulated(args: argparse.Namespace, terminal: Terminal) -> None:
-    from xrfengine.classifier.evaluate import evaluate_simulated
+    from xrfengine.classifier.evaluate_simulated import evaluate_simulated
 
     classifier = load_model(args)
     with terminal.progress() as progress:
