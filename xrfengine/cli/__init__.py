@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 
 import xrfengine
-from xrfengine.cli import evaluate, facts, identify, making, maps
+from xrfengine.cli import cluster, evaluate, facts, identify, making, maps
 from xrfengine.cli.terminal import Parser, Terminal
 from xrfengine.errors import Cancelled, XRFError
 
@@ -31,7 +31,7 @@ def build_parser() -> Parser:
     facts.add_info(commands)
     identify.add(commands)
     maps.add_maps(commands)
-    maps.add_cluster(commands)
+    cluster.add_cluster(commands)
     facts.add_calibrate(commands)
     making.add_train(commands)
     evaluate.add(commands)

@@ -11,11 +11,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from xrfengine.cache import written_whole
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, no_progress
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class UsageError(XRFError):
@@ -145,3 +148,13 @@ def output(out: Path) -> Iterator[Path]:
             f"{out}: cannot be written ({error.strerror or error})",
             "Choose a folder you may write to, with room left.",
         ) from error
+
+
+def write_netcdf(data: xr.Dataset, out: Path) -> None:
+    """Write a data set, compressed, whole or not at all."""
+    packed = {"zlib": True, "complevel": 3, "shuffle": True}
+    encoding = {
+        name: packed for name, item in data.data_vars.items() if item.ndim > 1 and item.size
+    }
+    with output(out) as temporary:
+        data.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

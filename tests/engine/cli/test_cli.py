@@ -182,6 +182,31 @@ def test_maps_of_chosen_elements(run, scan, model, tmp_path, method):
             assert data["maps"].attrs["units"] == "counts"
 
 
+def test_maps_list_what_is_found_and_the_instruments_apart(run, facts, scan, tmp_path):
+    maps = ("maps", scan, "-o", tmp_path / "maps.nc", "--method", "roi", "--elements", "Ca,Fe,Rh")
+    listed = {each["symbol"]: each for each in facts(*maps)["found"]}
+    assert listed["Fe"]["share"] > 0.4
+    assert "instrument" not in listed["Fe"]
+    _, printed, _ = run(*maps, "--anode", "Fe")
+    assert "found: Ca" in printed
+    assert "of the instrument: Fe" in printed
+
+
+def test_maps_infer_the_anode_where_the_file_is_silent(facts, tmp_path, monkeypatch):
+    from xrfengine.classifier.fit import guess_setup
+
+    monkeypatch.setattr(
+        "xrfengine.classifier.anode.find_setup",
+        lambda spectrum: (guess_setup(spectrum, "Fe"), "inferred"),
+    )
+    counts = np.zeros((2, 3, N))
+    counts[..., 310:330] = 40.0
+    np.savez(tmp_path / "s.npz", counts=counts, offset_kev=0.0, gain_kev=0.02)
+    more = ("-o", tmp_path / "m.nc", "--method", "roi", "--elements", "Fe,Ca")
+    (found,) = facts("maps", tmp_path / "s.npz", *more)["found"]
+    assert found == {"symbol": "Fe", "share": 1.0, "instrument": True}
+
+
 def test_maps_of_a_single_spectrum(facts, tmp_path, model):
     np.savez(tmp_path / "s.npz", counts=np.ones(N), offset_kev=0.0, gain_kev=0.02)
     values = facts("maps", tmp_path / "s.npz", "-o", tmp_path / "m.nc", "--model", model)
