@@ -1,9 +1,11 @@
 """Spectrum of a lasso: tiles against NumPy fancy indexing, on the same pixels in one run.
 
-    python benchmarks/regions.py [--shape 524 348 4096] [--json OUT.json]
+    python benchmarks/regions.py [--shape 524 348 4096] [--quick] [--json OUT.json]
 
-Polygons of 1,000 to 100,000 pixels on a cube of random 16-bit counts. The distance to the limit:
-bytes that the region's pixels hold, over what reading memory once takes on this machine.
+Polygons of 1,000 to 100,000 pixels on a cube of random 16-bit counts; ``--quick`` takes 130 rows
+of 512 channels. The distance to the limit: bytes that the region's pixels hold, over what reading
+memory once takes on this machine. Last, the sums of k×k regions from tiles and from the cube, and
+how the time of a lasso grows with its pixels (slope in log-log; reading them all would be 1).
 """
 
 from __future__ import annotations
@@ -52,8 +54,11 @@ def lasso(shape_yx: tuple[int, int], share: float) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, nargs=3, default=(524, 348, 4096))
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.quick:
+        options.shape = (130, 348, 512)
     height, width, n_channels = options.shape
     band = np.random.default_rng(0).poisson(5.0, (1, width, n_channels)).astype(np.uint16)
     cube = Cube(np.tile(band, (height, 1, 1)), Calibration(0.0, 0.01), "random")
@@ -88,9 +93,12 @@ def main() -> None:
         )
         figures = (1e3 * ours, 1e3 * plain, 1e3 * peer, peer / ours, 1e3 * limit)
         print(f"{pixels:>19}" + "".join(f"{v:>19.1f}" for v in figures))
+    pixels = [row["pixels"] for row in rows]
+    slope = float(np.polyfit(np.log(pixels), np.log([row["tiles_s"] for row in rows]), 1)[0])
+    print(f"\ntime against pixels of the lasso: slope {slope:.2f}")
     coarse = []
     print(f"\n{'regions':>19}{'tiles ms':>19}{'block sums ms':>19}")
-    for k in (5, 10):
+    for k in (5, 10, 20, 25):
         ours = median_s(lambda k=k: tile_sums(tiles, k), 5)
         peer = median_s(lambda k=k: block_sums(counts, k), 1)
         coarse.append({"region_px": k, "tiles_s": ours, "block_sums_s": peer})
@@ -101,6 +109,7 @@ def main() -> None:
             "tiles_share_of_cube": share,
             "bytes_per_s": counts.nbytes / read_s,
             "lasso": rows,
+            "slope": slope,
             "coarse": coarse,
         }
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

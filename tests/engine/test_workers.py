@@ -283,6 +283,15 @@ def test_damaged_plans_are_measured_anew(small, tmp_path, content, monkeypatch):
     assert find_plan(small._network, half, example, 40, tmp_path, "a") == found
 
 
+def test_half_precision_that_changes_answers_is_not_used(small, tmp_path, monkeypatch):
+    half = HalfPrecision(small._network)
+    example = small._trial()
+    monkeypatch.setattr(workers, "_GAIN", 0.0)  # however slow it is here
+    assert find_plan(small._network, half, example, 32, tmp_path, "a").half
+    half.network.head.inner.bias.data += 1.0
+    assert not find_plan(small._network, half, example, 32, tmp_path, "b").half
+
+
 def test_plans_survive_a_round_trip_and_refuse_nonsense():
     plan = Plan(3, 48, half=True)
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan

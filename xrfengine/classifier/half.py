@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xrfengine.classifier.network import Block
+from xrfengine.cube import Calibration
+
+TRIAL = Calibration(0.0, 0.02)
+"""Of :func:`trial_spectra`."""
+
+
+def trial_spectra(n: int) -> np.ndarray:
+    """Counts of peaks on a continuum, dim to bright: what half precision is tried on.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n, 2048)
+        The same each time; 100 to 300,000 counts a spectrum.
+    """
+    rng = np.random.default_rng(0)
+    energy = TRIAL.energy_kev(2048)
+    rate = np.tile(np.exp(-energy / 12.0) + 1e-3, (n, 1))
+    for _ in range(5):
+        at, height = rng.uniform(1.0, 20.0, (n, 1)), rng.lognormal(1.0, 1.5, (n, 1))
+        rate += height * np.exp(-0.5 * ((energy - at) / 0.07) ** 2)
+    rate *= 10.0 ** rng.uniform(2.0, 5.5, (n, 1)) / rate.sum(axis=1, keepdims=True)
+    return rng.poisson(rate).astype(np.uint32)
 
 
 class _Contiguous(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from xrfengine.assets import asset
 from xrfengine.cache import cache_folder
 from xrfengine.classifier.checkpoint import Checkpoint, load, untrained
-from xrfengine.classifier.half import HalfPrecision, for_inference
+from xrfengine.classifier.half import TRIAL, HalfPrecision, for_inference, trial_spectra
 from xrfengine.classifier.workers import Plan, default_plan, find_plan, in_workers, on_gpu
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import ModelError, SettingsError
@@ -98,12 +98,17 @@ class Classifier:
                     self._plan = find_plan(
                         self._network,
                         half,
-                        torch.rand(1, self.preprocess.n_features, self.preprocess.n_bins),
+                        self._trial(),
                         self.chunk,
                         cache_folder() if self.folder is None else self.folder,
                         json.dumps(self.checkpoint.network.to_dict(), sort_keys=True),
                     )
             return self._plan
+
+    def _trial(self) -> torch.Tensor:
+        counts = trial_spectra(min(64, self.chunk))
+        prepare = preprocessor(self.preprocess, TRIAL, counts.shape[1])
+        return prepare(counts, most_counts=self.most_counts)
 
     def _in_half(self) -> HalfPrecision:
         with self._lock:

@@ -34,6 +34,9 @@ _SPECTRA = 32
 _GAIN = 1.05
 """Half precision must be so much faster, or the answers stay as they are."""
 
+MOST_CHANGE = 0.02
+"""By which half precision may change a probability of the example, or it is not used."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -187,7 +190,8 @@ def find_plan(
     ----------
     network, half : Module
         In full and in half precision, on the processor.
-    example : Tensor, shape (1, feature, bin)
+    example : Tensor, shape (n, feature, bin)
+        Features of spectra like those to come; half precision must keep what they are.
     most : int
         Most spectra a batch.
     folder : Path
@@ -222,16 +226,14 @@ def _measured(network: nn.Module, half: nn.Module, example: Tensor, most: int) -
     """Best batch and precision by this thread's own processor time, in interleaved rounds."""
     sizes = sorted({min(size, most) for size in BATCHES})
     precisions = [(False, network)]
-    if getattr(half, "is_half", False):
+    if getattr(half, "is_half", False) and _change(network, half, example) <= MOST_CHANGE:
         precisions.append((True, half))
     choices = [(size, flag, module) for size in sizes for flag, module in precisions]
     best = dict.fromkeys(((size, flag) for size, flag, _ in choices), float("inf"))
     with torch.inference_mode():
-        network(example)
-        half(example)
         for _ in range(_ROUNDS):
             for size, flag, module in choices:
-                spectra = example.expand(size, -1, -1).contiguous()
+                spectra = example[torch.arange(size) % len(example)]
                 repeats = max(1, _SPECTRA // size)
                 started = time.thread_time()
                 for _ in range(repeats):
@@ -243,6 +245,13 @@ def _measured(network: nn.Module, half: nn.Module, example: Tensor, most: int) -
     if halves and min(halves)[0] * _GAIN < full[0]:
         return Plan(1, min(halves)[1], half=True)
     return Plan(1, full[1], half=False)
+
+
+def _change(network: nn.Module, half: nn.Module, example: Tensor) -> float:
+    """Largest change of a probability by half precision."""
+    with torch.inference_mode():
+        change = torch.sigmoid(half(example)) - torch.sigmoid(network(example))
+        return float(change.abs().max())
 
 
 def _processor() -> str:
