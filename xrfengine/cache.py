@@ -16,12 +16,16 @@ import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from xrfengine.jobs import NEVER, CancelToken
+
+_TREE_FROM_BYTES = 64 << 20
+"""Larger arrays are digested block by block, for it takes seconds otherwise."""
 
 _LISTEN_S = 0.05
 """How long a cancel goes unheard while another computes."""
@@ -42,8 +46,15 @@ def digest(*parts: Any) -> str:
 def _feed(h: Any, item: Any) -> None:
     if isinstance(item, np.ndarray):
         h.update(f"array{item.shape}{item.dtype.str}".encode())
-        for block in np.array_split(item, max(1, item.nbytes >> 24)) if item.ndim else [item]:
-            h.update(np.ascontiguousarray(block).view(np.uint8).data)
+        blocks = np.array_split(item, max(1, item.nbytes >> 24)) if item.ndim else [item]
+        if item.nbytes < _TREE_FROM_BYTES:
+            for block in blocks:
+                h.update(np.ascontiguousarray(block).view(np.uint8).data)
+            return
+        # Every core takes blocks of its own; what they give does not depend on how many there are.
+        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="digest") as pool:
+            for part in pool.map(_block_digest, blocks):
+                h.update(part)
     elif dataclasses.is_dataclass(item) and not isinstance(item, type):
         h.update(type(item).__name__.encode())
         for f in dataclasses.fields(item):
@@ -61,6 +72,10 @@ def _feed(h: Any, item: Any) -> None:
     else:
         message = f"cannot digest a {type(item).__name__}: its content is not explicit"
         raise TypeError(message)
+
+
+def _block_digest(block: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(block).view(np.uint8).data).digest()
 
 
 def cache_folder() -> Path:

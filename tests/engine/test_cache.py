@@ -51,6 +51,23 @@ def test_digest_sees_shape_type_settings_and_order():
     assert digest(np.asfortranarray(values.reshape(2, 3))) == digest(values.reshape(2, 3))
 
 
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_large_array_is_digested_the_same_on_any_number_of_cores(monkeypatch, cores):
+    array = np.random.default_rng(0).integers(0, 9, (5, 1 << 22), dtype=np.uint16)
+    array.flags.writeable = False
+    monkeypatch.setattr("xrfengine.cache._TREE_FROM_BYTES", 1 << 20)
+    known = digest(array)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert digest(array) == known
+    for place in (0, array.size // 2, array.size - 1):
+        changed = array.copy()
+        changed.flat[place] ^= 1
+        assert digest(changed) != known
+    swapped = array[::-1]
+    assert digest(swapped) != known
+    assert digest(array.reshape(10, -1)) != known
+
+
 def test_digest_refuses_what_has_no_explicit_content():
     with pytest.raises(TypeError, match="not explicit"):
         digest(object())
