@@ -1,10 +1,14 @@
 """The full-spectrum fit, on spectra whose parts are known."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xrfengine.classifier.fit import fit_spectrum, guess_fwhm, guess_setup, refine_setup
-from xrfengine.classifier.fit_shapes import SHIFT_KNOTS_KEV, Setup, shapes_of
+from xrfengine.classifier.fit_shapes import SHIFT_KNOTS_KEV, Setup, shapes_of, with_scatter
+from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.cube import Calibration, Instrument, Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import SettingsError
@@ -12,6 +16,7 @@ from xrfengine.lines import ELEMENTS
 
 CALIBRATION = Calibration(0.0, 0.02)
 N_CHANNELS = 1500
+SOME_SETUP = Setup(CALIBRATION, N_CHANNELS, Detector.sdd(0.14), "Rh", 40.0)
 
 
 def painted(amounts, *, seed=1, background=30.0, setup=None, pairs=0.0, scatter=None):
@@ -154,3 +159,50 @@ def test_gas_detector_is_recognised():
 def test_unknown_elements_are_named():
     with pytest.raises(SettingsError, match="Xx"):
         fit_spectrum(painted({"Fe": 100}), ("Fe", "Xx"))
+
+
+def test_shapes_of_some_elements_are_those_of_all():
+    every = shapes_of(SOME_SETUP)
+    iron = ELEMENTS.index("Fe")
+    lead = ELEMENTS.index("Pb")
+    some = shapes_of(SOME_SETUP, elements=(iron, lead))
+    assert set(some.element) == {iron, lead}
+    mine = np.flatnonzero(np.isin(every.element, (iron, lead)))
+    np.testing.assert_allclose(some.binned[: mine.size], every.binned[mine], atol=1e-9)
+    np.testing.assert_allclose(some.share, every.share[mine])
+    assert some.scatter_names == every.scatter_names
+    assert shapes_of(SOME_SETUP, elements=()).element.size == 0
+
+
+def test_scatter_of_another_anode_is_exchanged_alone():
+    bare = shapes_of(replace(SOME_SETUP, anode=None))
+    silver = shapes_of(replace(SOME_SETUP, anode="Ag"))
+    swapped = with_scatter(bare, "Ag")
+    n = bare.element.size
+    assert bare.scatter_names == ()
+    assert swapped.setup == silver.setup
+    assert swapped.scatter_names == silver.scatter_names
+    np.testing.assert_array_equal(swapped.fine[:n], bare.fine)
+    scattered = silver.fine[silver.element.size :]
+    np.testing.assert_allclose(swapped.fine[n:], scattered, atol=1e-7)
+    np.testing.assert_allclose(swapped.binned[n:], silver.to_bins(scattered), atol=1e-6)
+
+
+def test_a_setup_survives_the_disk():
+    setup = replace(
+        SOME_SETUP, shifts_kev=tuple(0.001 * i for i in range(8)), detector=Detector.gem(0.18)
+    )
+    arrays, meta = setup.to_arrays()
+    assert Setup.from_arrays(arrays, json.loads(json.dumps(meta))) == setup
+
+
+def test_marginal_significance_is_that_of_each_elements_groups():
+    spectrum = painted(AMOUNTS, setup=SOME_SETUP)
+    shapes = shapes_of(SOME_SETUP)
+    chosen = np.array([ELEMENTS.index(e) for e in (*AMOUNTS, "Sn")])
+    solution = fit_bins(shapes, spectrum.counts, chosen, model_error=0.01)
+    for element, z in zip(solution.elements, solution.z, strict=True):
+        mine = np.flatnonzero((shapes.element[solution.rows] == element) & (solution.counts > 0))
+        value, own = solution.counts[mine], solution.covariance[np.ix_(mine, mine)]
+        expected = np.sqrt(value @ np.linalg.solve(own, value)) if mine.size else 0.0
+        assert z == pytest.approx(expected)

@@ -20,7 +20,7 @@ from xrfengine.classifier.fit import (
     refine_setup,
     select,
 )
-from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of, with_scatter
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
@@ -33,6 +33,7 @@ INFERRED: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Au")
 """Anodes that can be told by their scatter. The Compton peaks of lighter ones stand within 1.3
 peak widths of their own lines, which are those of common elements of samples."""
 
+_EVERY = np.arange(len(ELEMENTS))
 _LEAST_GAIN = 40.0
 _LEAST_COMPTON_Z = 5.0
 _PER_ELEMENT = 12.0
@@ -168,33 +169,34 @@ def find_setup(
     if shows_electrons(spectrum, setup):
         in_vacuum = replace(setup, excitation="electrons", air_cm=0.0)
         return refine_setup(spectrum, setup=in_vacuum), "inferred"
-    plain = select(shapes_of(setup), spectrum.counts, np.arange(len(ELEMENTS)))
-    y = _binned(setup, spectrum)
-    trials: list[tuple[float, Setup]] = []
+    without = shapes_of(setup)
+    plain = select(without, spectrum.counts, _EVERY)
+    y = without.to_bins(without.to_fine(spectrum.counts))
+    trials: list[tuple[float, Shapes]] = []
     for trial in _trials(spectrum, setup):
+        shapes = shapes_of(trial) if trial.anode is None else with_scatter(without, trial.anode)
         chosen = _less(plain.elements, trial.anode)
-        solution = fit_bins(shapes_of(trial), spectrum.counts, chosen, model_error=MODEL_ERROR)
-        trials.append((_gain(plain, solution, y), trial))
-    best: tuple[float, Setup] | None = None
-    for _, trial in sorted(trials, key=lambda pair: -pair[0])[:2]:
-        allowed = _less(np.arange(len(ELEMENTS)), trial.anode)
-        shapes = shapes_of(trial)
-        solution = select(shapes, spectrum.counts, allowed)
+        solution = fit_bins(shapes, spectrum.counts, chosen, model_error=MODEL_ERROR)
+        trials.append((_gain(plain, solution, y), shapes))
+    best: tuple[float, Setup, Solution] | None = None
+    for _, shapes in sorted(trials, key=lambda pair: -pair[0])[:2]:
+        # A beam reaches other edges than a tube, so that other elements may be meant.
+        is_beam = shapes.setup.excitation == "mono"
+        chosen = _EVERY if is_beam else _less(plain.elements, shapes.setup.anode)
+        solution = select(shapes, spectrum.counts, chosen)
         gain = _gain(plain, solution, y)
         if (
             gain >= _LEAST_GAIN
             and _compton_z(shapes.scatter_names, solution) >= _LEAST_COMPTON_Z
             and (best is None or gain > best[0])
         ):
-            best = gain, trial
-    if best is None:
-        if _shows_rare_anode(plain):
-            return refine_setup(spectrum, anode=_RARE_ANODE), "inferred"
-        return refine_setup(spectrum), "unknown"
-    found = best[1]
-    if found.excitation == "mono":
-        return refine_setup(spectrum, setup=found), "inferred"
-    return refine_setup(spectrum, anode=found.anode), "inferred"
+            best = gain, shapes.setup, solution
+    if best is not None:
+        return refine_setup(spectrum, setup=best[1], begun=best[2]), "inferred"
+    if _shows_rare_anode(plain):
+        rare = replace(setup, anode=_RARE_ANODE)
+        return refine_setup(spectrum, setup=rare, begun=plain), "inferred"
+    return refine_setup(spectrum, setup=setup, begun=plain), "unknown"
 
 
 def shows_electrons(spectrum: Spectrum, setup: Setup) -> bool:
@@ -283,11 +285,6 @@ def _less(elements: np.ndarray, anode: str | None) -> np.ndarray:
     if anode is None:
         return elements
     return np.setdiff1d(elements, [ELEMENTS.index(anode)])
-
-
-def _binned(setup: Setup, spectrum: Spectrum) -> np.ndarray:
-    shapes = shapes_of(setup)
-    return shapes.to_bins(shapes.to_fine(spectrum.counts))
 
 
 def _gain(plain: Solution, solution: Solution, y: np.ndarray) -> float:

@@ -20,6 +20,7 @@ MODEL_ERROR = 0.01
 
 _FILTERS_UM = (0.0, 600.0, 2500.0)
 _ALL = np.arange(len(ELEMENTS))
+_N_REFINED = 3
 _MOST_PEAKS = 8
 _CLEAR = 8.0  # standard deviations from which a peak tells its width
 _WIDEST_SILICON_KEV = 0.32
@@ -159,7 +160,9 @@ def select(
     solution = fit_bins(shapes, counts, chosen, model_error=MODEL_ERROR, n_rounds=3)
     for limit in (0.3, 1.0, 2.0, z_keep):
         while (solution.z < limit).any():
-            weakest = np.argsort(solution.z)[: max(1, chosen.size // 4)]
+            # What is at its limit 0 does nothing, and may go all at once.
+            at_most = max(1, chosen.size // 4, int((solution.z == 0).sum()))
+            weakest = np.argsort(solution.z)[:at_most]
             chosen = np.delete(chosen, weakest[solution.z[weakest] < limit])
             solution = fit_bins(
                 shapes, counts, chosen, model_error=MODEL_ERROR, n_rounds=2, start=solution.model
@@ -277,6 +280,7 @@ def refine_setup(
     anode: str | None = None,
     *,
     setup: Setup | None = None,
+    begun: Solution | None = None,
 ) -> Setup:
     """Find energies, resolution and hardness of the beam on the spectrum itself.
 
@@ -290,19 +294,24 @@ def refine_setup(
         Of the tube, where known.
     setup : Setup or None
         To start from, instead of a guess.
+    begun : Solution or None
+        Of :func:`select` with that setup, where it is at hand: the first of three rounds.
     """
     setup = setup or guess_setup(spectrum, anode)
-    allowed = _ALL if candidates is None else _indices(candidates)
-    chosen = allowed
-    for _ in range(3):
-        solution = select(shapes_of(setup), spectrum.counts, chosen)
+    chosen = _ALL if candidates is None else _indices(candidates)
+    for turn in range(_N_REFINED):
+        if turn or begun is None:
+            solution = select(shapes_of(setup), spectrum.counts, chosen)
+        else:
+            solution = begun
         setup, chosen = improved(setup, solution), solution.elements
     if setup.excitation != "tube":
         return setup
     best = (np.inf, setup)
     for filter_um in _FILTERS_UM:
         trial = replace(setup, filter_um=filter_um)
-        solution = fit_bins(shapes_of(trial), spectrum.counts, chosen, model_error=MODEL_ERROR)
+        shapes = shapes_of(trial, elements=tuple(chosen.tolist()))
+        solution = fit_bins(shapes, spectrum.counts, chosen, model_error=MODEL_ERROR)
         best = min(best, (solution.chi2, trial), key=lambda pair: pair[0])
     return best[1]
 

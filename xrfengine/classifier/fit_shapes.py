@@ -7,7 +7,7 @@ refined so far, and summed into bins of about a third of a peak width, on which 
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,9 @@ def _edges(setup: Setup) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=12)
-def shapes_of(setup: Setup, per_fwhm: float = _PER_FWHM) -> Shapes:
+def shapes_of(
+    setup: Setup, per_fwhm: float = _PER_FWHM, elements: tuple[int, ...] | None = None
+) -> Shapes:
     """Render everything one instrument can show; kept for the next spectrum.
 
     Parameters
@@ -204,18 +206,16 @@ def shapes_of(setup: Setup, per_fwhm: float = _PER_FWHM) -> Shapes:
     setup : Setup
     per_fwhm : float
         Bins of the fit in a peak width.
+    elements : tuple of int or None
+        Indices into ``ELEMENTS``: whose lines are rendered, which takes most of the time; None:
+        all.
     """
     edges = _edges(setup)
     centres = 0.5 * (edges[1:] + edges[:-1])
-    source, detector = setup.source, setup.detector
-
-    def seen(energy_kev: np.ndarray) -> np.ndarray:
-        share = detector.efficiency(energy_kev)
-        if setup.air_cm > 0:
-            share = share * transmission(_AIR, setup.air_cm * _AIR_G_CM3, energy_kev)
-        return share
-
-    lines, escape, element, part, share, row_kev = _line_shapes(source, detector, edges, seen)
+    source, detector, seen = setup.source, setup.detector, _seen_by(setup)
+    lines, escape, element, part, share, row_kev = _line_shapes(
+        source, detector, edges, seen, elements
+    )
     names, scattered = _scatter_shapes(setup, source, edges, seen)
     fine = np.concatenate([lines, scattered])
     block = fine_block(setup)
@@ -250,7 +250,36 @@ def shapes_of(setup: Setup, per_fwhm: float = _PER_FWHM) -> Shapes:
     )
 
 
-def _line_shapes(source, detector, edges, seen):
+def with_scatter(shapes: Shapes, anode: str) -> Shapes:
+    """The same lines with the scatter of another anode, which takes a tenth of the time.
+
+    The ratios of lines stay as they are: anodes change them less than the ties between them allow.
+    """
+    setup = replace(shapes.setup, anode=anode)
+    names, scattered = _scatter_shapes(setup, setup.source, shapes.edges_kev, _seen_by(setup))
+    n = shapes.element.size
+    return replace(
+        shapes,
+        setup=setup,
+        fine=np.concatenate([shapes.fine[:n], scattered]),
+        binned=np.concatenate([shapes.binned[:n], shapes.to_bins(scattered).astype(np.float64)]),
+        scatter_names=names,
+    )
+
+
+def _seen_by(setup: Setup) -> scatter.Seen:
+    """Share of the photons of an energy that the detector counts, behind the air."""
+
+    def seen(energy_kev: np.ndarray) -> np.ndarray:
+        share = setup.detector.efficiency(energy_kev)
+        if setup.air_cm > 0:
+            share = share * transmission(_AIR, setup.air_cm * _AIR_G_CM3, energy_kev)
+        return share
+
+    return seen
+
+
+def _line_shapes(source, detector, edges, seen, elements):
     element, shell, part, energy, rate = line_table()
     intensity = source.shell_strengths()[element, shell] * rate * seen(energy)
     if source.kind != "electrons":
@@ -258,7 +287,7 @@ def _line_shapes(source, detector, edges, seen):
     n_parts = len(PARTS)
     key = element * n_parts + part
     inside = (energy > edges[0]) & (energy < edges[-1]) & (intensity > 0)
-    inside &= element < len(ELEMENTS)
+    inside &= element < len(ELEMENTS) if elements is None else np.isin(element, elements)
     total = np.bincount(key[inside], intensity[inside], len(TABLE_ELEMENTS) * n_parts)
     of_element = total.reshape(-1, n_parts).sum(axis=1)
     keep = inside & (intensity > 3e-4 * total[key]) & (total[key] > 1e-4 * of_element[element])

@@ -254,12 +254,7 @@ def _solution(
     covariance = np.zeros((n_rows, n_rows))
     lines = free < n_rows
     covariance[np.ix_(free[lines], free[lines])] = inverse[np.ix_(lines, lines)]
-    z = np.zeros(chosen.size)
-    for i, element in enumerate(chosen):
-        mine = np.flatnonzero((shapes.element[rows] == element) & (amounts[:n_rows] > 0))
-        if mine.size:
-            value = amounts[mine]
-            z[i] = np.sqrt(max(value @ np.linalg.solve(covariance[np.ix_(mine, mine)], value), 0.0))
+    z = _marginal_z(chosen, shapes.element[rows], amounts[:n_rows], covariance)
     both = np.concatenate([x, signed])[free]
     outside_z, outside_counts = _score(shapes, y - model, variance, both, inverse)
     outside_z[chosen] = np.nan
@@ -296,6 +291,26 @@ def _solution(
         column_row=np.where(free < n_rows, np.append(rows, -1)[np.minimum(free, n_rows)], -1),
         chi2=float(((y - model) ** 2 / variance).sum() / freedom),
     )
+
+
+def _marginal_z(
+    chosen: np.ndarray, element: np.ndarray, amounts: np.ndarray, covariance: np.ndarray
+) -> np.ndarray:
+    """Significance of the groups of each element together, shape (chosen,).
+
+    ``element`` and ``amounts`` are of the rows, by element.
+    """
+    at = np.flatnonzero(amounts > 0)
+    first = np.searchsorted(element[at], chosen)
+    number = np.searchsorted(element[at], chosen, side="right") - first
+    squared = np.zeros(chosen.size)
+    for n in range(1, number.max(initial=0) + 1):
+        mine = np.flatnonzero(number == n)
+        rows = at[first[mine, None] + np.arange(n)]
+        value = amounts[rows][:, :, None]
+        own = covariance[rows[:, :, None], rows[:, None, :]]
+        squared[mine] = (value * np.linalg.solve(own, value)).sum(axis=(1, 2))
+    return np.sqrt(np.maximum(squared, 0.0))
 
 
 def _score(shapes, residual, variance, both, inverse) -> tuple[np.ndarray, np.ndarray]:
