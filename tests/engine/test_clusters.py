@@ -88,6 +88,22 @@ def test_spectrum_ends_make_no_clusters() -> None:
     assert agreement(cluster_cube(other, kept).labels, truth) < 0.9
 
 
+def test_ends_that_are_cut_make_no_clusters() -> None:
+    """Bright ends of the spectrum, each missing in one half of the image (thesis 3.1.3)."""
+    cube, truth = stripes()
+    counts = np.array(cube.counts)
+    for end in (np.s_[:8], np.s_[-8:]):
+        counts[..., end] += 300
+    counts[:12, :, :8] = 0
+    counts[12:, :, -8:] = 0
+    cut_ends = Cube(counts, CALIBRATION)
+    np.testing.assert_array_equal(spectra_features(cut_ends), spectra_features(cube))
+    asked = ClusterSettings("som", som=SomSettings(1, 3))
+    assert agreement(cluster_cube(cut_ends, asked).labels, truth) == 1.0
+    kept = ClusterSettings("som", FeatureSettings(drop_channels=0), SomSettings(1, 3))
+    assert agreement(cluster_cube(cut_ends, kept).labels, truth) < 0.9
+
+
 @pytest.fixture(scope="module")
 def painting():
     """A small phantom, the combination of pigments in each pixel, and how to compare with it."""

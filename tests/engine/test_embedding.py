@@ -150,6 +150,19 @@ def test_many_pixels_are_placed_among_a_share(warm) -> None:
     np.testing.assert_array_equal(embed(rows, share).coordinates, placed.coordinates)
 
 
+@pytest.mark.parametrize(
+    ("n", "neighbours", "expected"),
+    [(10_000, 30, 90), (5_000, 30, 50), (2_000, 30, 30), (150, 7, 7), (10_000, 2, 6)],
+)
+def test_a_share_is_compared_more_widely(n: int, neighbours: int, expected: int) -> None:
+    """Three times as many, but no more than a hundredth of the share, and never fewer."""
+    asked = EmbeddingSettings(n_neighbors=neighbours, seed=5)
+    got = asked.for_a_share(n)
+    assert (got.n_neighbors, got.n_epochs, got.seed) == (expected, 200, 5)
+    assert EmbeddingSettings(n_epochs=60).for_a_share(n).n_epochs == 60
+    assert asked.n_neighbors == neighbours
+
+
 def test_equal_pixels_lie_together(warm) -> None:
     rows = np.concatenate([blobs(200)[0], np.zeros((80, 8), np.float32)])
     places = embed(rows, QUICK)

@@ -16,6 +16,9 @@ from xrfengine.cluster.process import run_task
 from xrfengine.errors import SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 
+_WIDER = 3
+_SHARE_EPOCHS = 200
+
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
@@ -24,13 +27,15 @@ class EmbeddingSettings:
     Attributes
     ----------
     n_neighbors : int
-        Neighbours whose distances are kept; the thesis takes 30.
+        Neighbours whose distances are kept; the thesis takes 30. Where a share of the pixels
+        is learned from, up to three times as many, but at most a hundredth of the share.
     min_dist : float
         Least distance of points in the plane, 0 to below 1: 0 packs clusters tightly.
     n_components : int
         2 is what is shown; the thesis clustered 1.
     n_epochs : int
-        Rounds of the layout; 0 chooses by the number of pixels as UMAP does.
+        Rounds of the layout; 0 chooses by the number of pixels as UMAP does, and 200 for a
+        share.
     max_fit : int
         With more distinct pixels than this, UMAP learns from so many of them, and the rest are
         placed among them; 0 never does that, 100 is the least.
@@ -42,7 +47,7 @@ class EmbeddingSettings:
     min_dist: float = 0.0
     n_components: int = 2
     n_epochs: int = 0
-    max_fit: int = 20_000
+    max_fit: int = 10_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,6 +66,21 @@ class EmbeddingSettings:
         for name in ("n_epochs", "max_fit", "seed"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}", "It must be 0 or more.")
+
+    def for_a_share(self, n: int) -> EmbeddingSettings:
+        """Settings with which ``n`` pixels are learned from that stand for more.
+
+        A pixel there is compared with up to three times ``n_neighbors`` others, so long as they
+        are no more than a hundredth of the share (the thesis's smallest cluster is a
+        seventieth). Paints that pass into each other then hold together, where few neighbours
+        tear them at random into clusters; the share is small, so that it costs little.
+        """
+        wide = min(_WIDER * self.n_neighbors, n // 100)
+        return dataclasses.replace(
+            self,
+            n_neighbors=max(self.n_neighbors, wide),
+            n_epochs=self.n_epochs or _SHARE_EPOCHS,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -47,7 +47,8 @@ def embed_here(
     )
     chosen, rest = share.chosen, share.rest
     placed = np.empty((n, settings.n_components), dtype=np.float32)
-    placed[chosen] = _fit(distinct[chosen], settings, (a, b), random, part(progress, 0.25, 0.7))
+    learned = settings.for_a_share(len(chosen))
+    placed[chosen] = _fit(distinct[chosen], learned, (a, b), random, part(progress, 0.25, 0.7))
     placed[rest] = _place(
         share.indices,
         share.distances,
