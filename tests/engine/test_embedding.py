@@ -152,10 +152,10 @@ def test_many_pixels_are_placed_among_a_share(warm) -> None:
 
 @pytest.mark.parametrize(
     ("n", "neighbours", "expected"),
-    [(10_000, 30, 90), (5_000, 30, 50), (2_000, 30, 30), (150, 7, 7), (10_000, 2, 6)],
+    [(6_000, 30, 90), (3_000, 30, 50), (1_500, 30, 30), (150, 7, 7), (6_000, 2, 6)],
 )
 def test_a_share_is_compared_more_widely(n: int, neighbours: int, expected: int) -> None:
-    """Three times as many, but no more than a hundredth of the share, and never fewer."""
+    """Three times as many, but no more than a sixtieth of the share, and never fewer."""
     asked = EmbeddingSettings(n_neighbors=neighbours, seed=5)
     got = asked.for_a_share(n)
     assert (got.n_neighbors, got.n_epochs, got.seed) == (expected, 200, 5)

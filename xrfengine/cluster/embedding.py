@@ -28,7 +28,7 @@ class EmbeddingSettings:
     ----------
     n_neighbors : int
         Neighbours whose distances are kept; the thesis takes 30. Where a share of the pixels
-        is learned from, up to three times as many, but at most a hundredth of the share.
+        is learned from, up to three times as many, but at most a sixtieth of the share.
     min_dist : float
         Least distance of points in the plane, 0 to below 1: 0 packs clusters tightly.
     n_components : int
@@ -47,7 +47,7 @@ class EmbeddingSettings:
     min_dist: float = 0.0
     n_components: int = 2
     n_epochs: int = 0
-    max_fit: int = 10_000
+    max_fit: int = 6_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,11 +71,11 @@ class EmbeddingSettings:
         """Settings with which ``n`` pixels are learned from that stand for more.
 
         A pixel there is compared with up to three times ``n_neighbors`` others, so long as they
-        are no more than a hundredth of the share (the thesis's smallest cluster is a
+        are no more than a sixtieth of the share (the thesis's smallest cluster is a
         seventieth). Paints that pass into each other then hold together, where few neighbours
         tear them at random into clusters; the share is small, so that it costs little.
         """
-        wide = min(_WIDER * self.n_neighbors, n // 100)
+        wide = min(_WIDER * self.n_neighbors, n // 60)
         return dataclasses.replace(
             self,
             n_neighbors=max(self.n_neighbors, wide),
