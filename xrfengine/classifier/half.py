@@ -1,4 +1,4 @@
-"""A network arranged for speed: tokens in order, and a copy that multiplies in bfloat16."""
+"""A copy of a network that multiplies in bfloat16 where that keeps its answers."""
 
 from __future__ import annotations
 
@@ -32,32 +32,6 @@ def trial_spectra(n: int) -> np.ndarray:
         rate += height * np.exp(-0.5 * ((energy - at) / 0.07) ** 2)
     rate *= 10.0 ** rng.uniform(2.0, 5.5, (n, 1)) / rate.sum(axis=1, keepdims=True)
     return rng.poisson(rate).astype(np.uint32)
-
-
-class _Contiguous(nn.Module):
-    """A stem whose tokens lie one after another.
-
-    A convolution's answer has them across; every norm and sum after it would go through memory
-    the long way.
-    """
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x).contiguous()
-
-
-def for_inference(network: nn.Module) -> nn.Module:
-    """The network, evaluating only, arranged for speed; its answers are the same.
-
-    Takes the network over: its modules are used, not copied.
-    """
-    network = network.eval().requires_grad_(False)
-    if hasattr(network, "stem") and hasattr(network, "blocks"):
-        network.stem = _Contiguous(network.stem)
-    return network
 
 
 class _HalfBlock(nn.Module):
@@ -140,6 +114,8 @@ class HalfPrecision(nn.Module):
                     blocks[place] = _HalfBlock(block)
             self.network.stem = _FullPrecision(self.network.stem)
             self.network.head = _FullPrecision(self.network.head)
+            if getattr(self.network, "hidden", None) is not None:
+                self.network.hidden = _FullPrecision(self.network.hidden)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.is_half:

@@ -202,7 +202,8 @@ class ConvStem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.activate(self.first(x))
-        return self.second(x).transpose(1, 2)
+        # In one piece: what follows reads tokens row by row.
+        return self.second(x).transpose(1, 2).contiguous()
 
 
 class PatchStem(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from xrfengine.assets import asset
 from xrfengine.cache import cache_folder
 from xrfengine.classifier.checkpoint import Checkpoint, load, untrained
-from xrfengine.classifier.half import TRIAL, HalfPrecision, for_inference, trial_spectra
+from xrfengine.classifier.half import TRIAL, HalfPrecision, trial_spectra
 from xrfengine.classifier.workers import Plan, default_plan, find_plan, in_workers, on_gpu
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import ModelError, SettingsError
@@ -74,7 +74,7 @@ class Classifier:
         self.preprocess = checkpoint.preprocess
         self.device = best_device(device)
         self.most_counts = checkpoint.most_counts
-        self._network = for_inference(checkpoint.built().to(self.device))
+        self._network = checkpoint.built().requires_grad_(False).to(self.device)
         most = _MOST_SPECTRA[self.device.type]
         work = checkpoint.network.work
         self.chunk = int(np.clip(_CHUNK_WORK[self.device.type] / work, 1, most))
