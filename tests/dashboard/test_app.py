@@ -9,6 +9,7 @@ import panel as pn
 
 from dashboard.app import create_app, error_page
 from dashboard.figures import layer
+from dashboard.page import _without_unused, page
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.views.map import MapView
@@ -27,27 +28,50 @@ ROOTS = {
 }
 
 
-def text_of(page) -> str:
-    return " ".join(pane.object for pane in page.select(pn.pane.HTML))
+def text_of(whole) -> str:
+    return " ".join(pane.object for pane in whole.select(pn.pane.HTML))
 
 
 def test_every_pane_is_on_the_page(engine):
     async def main():
-        page = create_app(engine)
-        classes = {name for part in page.select() for name in (part.css_classes or ())}
+        whole = create_app(engine)
+        classes = {name for part in whole.select() for name in (part.css_classes or ())}
         assert classes >= ROOTS
-        assert page.get_root() is not None
+        assert whole.get_root() is not None
 
     asyncio.run(main())
 
 
 def test_an_error_at_the_start_is_told_in_plain_words():
-    page = error_page(ModelError("the weights are missing", "Install the package again."))
-    assert "the weights are missing" in text_of(page)
-    assert "Install the package again." in text_of(page)
-    page = error_page(RuntimeError("<script>internal</script>"))
-    assert "reference" in text_of(page)
-    assert "internal" not in text_of(page)
+    whole = error_page(ModelError("the weights are missing", "Install the package again."))
+    assert "the weights are missing" in text_of(whole)
+    assert "Install the package again." in text_of(whole)
+    whole = error_page(RuntimeError("<script>internal</script>"))
+    assert "reference" in text_of(whole)
+    assert "internal" not in text_of(whole)
+
+
+def test_a_page_neither_follows_the_busy_server_nor_is_kept_alive_by_it():
+    def followers():
+        return len(pn.state.param.watchers.get("busy", {}).get("value", ()))
+
+    before = followers()
+    made = page([], [], dark=False)
+    assert followers() == before
+    assert made.busy is False
+
+
+def test_code_that_no_page_needs_is_not_loaded():
+    tags = (
+        '<script type="text/javascript" src="static/js/bokeh.min.js?v=6"></script>\n'
+        '<script src="static/js/bokeh-gl.min.js?v=4"></script>\n'
+        '<script src="static/bundled/datatabulator/luxon.min.js"></script>\n'
+        '<script src="static/extensions/panel/panel.min.js"></script>'
+    )
+    kept = _without_unused(tags)
+    assert kept.count("<script") == kept.count("</script>") == 2
+    assert "bokeh.min.js" in kept
+    assert "panel.min.js" in kept
 
 
 def shown(engine, view_class, choose=None):
