@@ -47,7 +47,7 @@ class EmbeddingSettings:
     min_dist: float = 0.0
     n_components: int = 2
     n_epochs: int = 0
-    max_fit: int = 6_000
+    max_fit: int = 10_000
     seed: int = 0
 
     def __post_init__(self) -> None:
