@@ -29,6 +29,13 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "compact: conv stem, 64 tokens of width 64": {},
     "the same with a patch stem": {"stem": "patch"},
     "the same without attention blocks": {"depth": 0},
+    "the same with a matched filter's input": {"n_features": 4},
+    "that, two blocks and a hidden layer in the head": {
+        "n_features": 4,
+        "depth": 2,
+        "stem_width": 48,
+        "head_width": 256,
+    },
     "thesis's shape: 256 tokens of width 16, 8 heads, 6 blocks": {
         "stem": "patch",
         "patch": 4,

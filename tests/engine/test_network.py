@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from xrfengine.classifier.network import (
     config_from_dict,
     n_weights,
     preset_config,
+    with_scaled_logits,
 )
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS
@@ -29,7 +31,7 @@ def test_thesis_has_exactly_the_weights_of_its_hyperparameters():
 def test_compact_knows_71_elements_and_stays_below_8_megabytes():
     network = build(preset_config("compact", len(ELEMENTS)))
     assert len(ELEMENTS) == 71
-    assert network(torch.zeros(2, 4, 1024)).shape == (2, 71)
+    assert network(torch.zeros(2, 3, 1024)).shape == (2, 71)
     assert 4 * n_weights(network) < 8_000_000
 
 
@@ -85,7 +87,7 @@ def test_block_equals_torchs_own_encoder_layer():
 def test_batched_equals_single():
     torch.manual_seed(1)
     network = build(preset_config("compact", 71)).eval()
-    x = torch.rand(17, 4, 1024)
+    x = torch.rand(17, 3, 1024)
     with torch.inference_mode():
         single = torch.cat([network(x[i : i + 1]) for i in range(len(x))])
         torch.testing.assert_close(network(x), single, rtol=1e-4, atol=1e-5)
@@ -104,3 +106,33 @@ def test_configurations_travel_as_plain_values():
         preset_config("huge", 3)
     with pytest.raises(SettingsError, match="remainder"):
         dataclasses.replace(preset_config("thesis", 20), patch=17)
+
+
+def test_a_hidden_layer_in_the_head_adds_to_the_linear_one():
+    torch.manual_seed(3)
+    config = dataclasses.replace(preset_config("compact", 5), depth=1, head_width=16, n_features=4)
+    network = build(config).eval()
+    assert config.work > dataclasses.replace(config, head_width=0).work
+    x = torch.rand(3, 4, 1024)
+    with torch.inference_mode():
+        both = network(x)
+        hidden, network.hidden = network.hidden, None
+        linear = network(x)
+        tokens = network.norm(network.blocks[0](network.stem(x) + network.position)).flatten(1)
+        torch.testing.assert_close(both, linear + hidden(tokens))
+    assert (both - linear).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("head_width", [0, 8])
+def test_scaled_logits(head_width):
+    torch.manual_seed(5)
+    network = build(dataclasses.replace(preset_config("compact", 4), head_width=head_width)).eval()
+    slope, shift = np.array([1.2, 0.5, 2.0, 1.0]), np.array([0.3, -1.0, 0.0, 2.0])
+    x, before = torch.rand(3, 3, 1024), {k: v.clone() for k, v in network.state_dict().items()}
+    with torch.inference_mode():
+        expected = network(x).numpy() * slope + shift
+    scaled = with_scaled_logits(network.state_dict(), slope, shift)
+    assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+    network.load_state_dict(scaled)
+    with torch.inference_mode():
+        np.testing.assert_allclose(network(x).numpy(), expected, atol=1e-5)

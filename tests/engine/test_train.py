@@ -167,7 +167,7 @@ def test_spectra_from_a_process_beside_and_a_clean_end(tmp_path):
         features, labels = feed.take()
         process = feed._processes[0]
         pid = process.pid
-        assert features.shape == (64, 4, 1024)
+        assert features.shape == (64, 3, 1024)
         assert features.dtype == np.float32
         assert labels.shape == (64, 3)
         assert set(np.unique(labels)) <= {-1, 0, 1}

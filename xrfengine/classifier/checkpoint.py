@@ -179,11 +179,12 @@ def _check(checkpoint: Checkpoint, path: Path) -> None:
         raise ModelError(f"{path} holds weights that are no numbers", "Train it again.")
 
 
-def preset_preprocess(preset: Preset) -> PreprocessSettings:
-    """The preprocessing that belongs to a preset."""
-    if preset == "compact":
-        return PreprocessSettings(matched_filter=True)
-    return PreprocessSettings.thesis()
+def preset_preprocess(preset: Preset, network: NetworkConfig) -> PreprocessSettings:
+    """The preprocessing that belongs to a preset, with the bins and features its network reads."""
+    plain = PreprocessSettings() if preset == "compact" else PreprocessSettings.thesis()
+    return dataclasses.replace(
+        plain, n_bins=network.n_bins, matched_filter=network.n_features > plain.n_features
+    )
 
 
 def untrained(
@@ -210,7 +211,7 @@ def untrained(
     return Checkpoint(
         preset=preset,
         network=config,
-        preprocess=dataclasses.replace(preset_preprocess(preset), n_bins=config.n_bins),
+        preprocess=preset_preprocess(preset, config),
         elements=tuple(elements),
         thresholds=np.full(len(elements), 0.5, dtype=np.float32),
         weights=weights,

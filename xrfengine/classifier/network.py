@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -138,19 +139,18 @@ def preset_config(preset: Preset, n_classes: int) -> NetworkConfig:
         return ViTConfig(n_classes=n_classes)
     if preset == "compact":
         return ViTConfig(
-            n_features=4,
+            n_features=3,
             n_bins=1024,
             n_classes=n_classes,
             patch=16,
             width=64,
             heads=2,
-            depth=2,
+            depth=4,
             mlp=128,
             dropout=0.0,
             stem="conv",
-            stem_width=48,
+            stem_width=32,
             activation="relu",
-            head_width=256,
         )
     if preset == "resnet":
         return ResNetConfig(n_classes=n_classes)
@@ -314,3 +314,21 @@ def build(config: NetworkConfig) -> nn.Module:
 def n_weights(network: nn.Module) -> int:
     """Number of learned values."""
     return sum(p.numel() for p in network.parameters())
+
+
+def with_scaled_logits(
+    weights: dict[str, Tensor], slope: np.ndarray, shift: np.ndarray
+) -> dict[str, Tensor]:
+    """Weights of a network that gives slope·logit + shift; ``weights`` are left as they are.
+
+    Parameters
+    ----------
+    slope, shift : ndarray, shape (class,)
+    """
+    steeper, moved = (torch.from_numpy(np.asarray(v)).to(torch.float32) for v in (slope, shift))
+    scaled = {name: value.detach().cpu().clone() for name, value in weights.items()}
+    for name in ("head.weight", "hidden.2.weight"):
+        if name in scaled:
+            scaled[name] *= steeper[:, None]
+    scaled["head.bias"] = scaled["head.bias"] * steeper + moved
+    return scaled

@@ -79,7 +79,7 @@ class TrainSettings:
     clip: float = 1.0
     recipe: str = "cosine"
     false_alarms_per_spectrum: float = 0.05
-    most_counts: float | None = None
+    most_counts: float | None = 3e5
     validation_spectra: int = 196608
     steps: int | None = None
     elements: tuple[str, ...] | None = None
@@ -150,13 +150,12 @@ class TrainSettings:
 
         kind = "physical" if self.preset == "compact" else "thesis"
         config = self.network_config()
-        preprocess = preset_preprocess(self.preset)
         # Several instruments in every step; what one instrument costs to set up is shared by the
         # spectra drawn from it.
         return FeedSettings(
             simulation=SimulationSettings.from_dict({"preset": kind, **dict(self.simulation)}),
             elements=self.learned(),
-            preprocess=dataclasses.replace(preprocess, n_bins=config.n_bins),
+            preprocess=preset_preprocess(self.preset, config),
             batch=self.batch,
             per_instrument=self.batch,
             instruments=16,

@@ -24,7 +24,7 @@ from torch import nn
 from xrfengine.cache import written_whole
 from xrfengine.classifier.checkpoint import Checkpoint
 from xrfengine.classifier.feed import Feed, simulated
-from xrfengine.classifier.network import build, n_weights
+from xrfengine.classifier.network import build, n_weights, with_scaled_logits
 from xrfengine.classifier.predict import best_device
 from xrfengine.classifier.recipe import TrainSettings
 from xrfengine.classifier.scores import (
@@ -355,13 +355,7 @@ def _finished(run: Run, command: str, cancel: CancelToken) -> Checkpoint:
     # Whole instruments go into one half or the other.
     first = (np.arange(len(labels)) // _PER_INSTRUMENT) % 2 == 0
     slope, shift = fit_platt(logits[first], labels[first])
-    weights = {k: v.detach().cpu().clone() for k, v in run.average.items()}
-    steeper = torch.from_numpy(slope).to(torch.float32)
-    for name in ("head.weight", "hidden.2.weight"):
-        if name in weights:
-            weights[name] *= steeper[:, None]
-    weights["head.bias"] *= steeper
-    weights["head.bias"] += torch.from_numpy(shift).to(torch.float32)
+    weights = with_scaled_logits(run.average, slope, shift)
     probabilities = sigmoid(slope * logits + shift).astype(np.float32)
     thresholds = choose_thresholds(
         probabilities[first], labels[first], settings.false_alarms_per_spectrum
