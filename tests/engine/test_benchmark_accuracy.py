@@ -18,12 +18,14 @@ def scripts():
     sys.path.insert(0, str(BENCHMARKS))
     try:
         import accuracy_plots
+        import label_evidence
         import painting
         import phantom_truth
         import presence_maps
 
         yield SimpleNamespace(
             plots=accuracy_plots,
+            label_evidence=label_evidence,
             painting=painting,
             phantom_truth=phantom_truth,
             presence_maps=presence_maps,
@@ -144,3 +146,25 @@ def test_plots_are_drawn_alike_each_time(scripts, tmp_path):
 def test_nothing_is_drawn_of_nothing(scripts, tmp_path):
     assert scripts.plots.run({}, tmp_path) == []
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_shows_on_both_detectors_and_its_neighbourhood_does_not(scripts):
+    rng = np.random.default_rng(2)
+    calibration = Calibration(0.0, 0.04)
+    energy = calibration.energy_kev(1000)
+    peak = np.exp(-0.5 * ((energy - 26.27) / 0.1) ** 2)
+    strength = np.zeros((40, 60))
+    strength[10:30, 15:40] = 20.0
+    rates = 4.0 + strength[:, :, None] * peak / peak.sum()
+    cubes = tuple(Cube(rng.poisson(rates * f).astype(np.uint16), calibration) for f in (1.0, 1.5))
+    counts = cubes[0].counts.copy()
+    line = scripts.label_evidence.compared(cubes, 26.27)
+    for net, error, factor in zip(
+        line["net_counts"], line["error_counts"], (1.0, 1.5), strict=True
+    ):
+        assert abs(net - factor * strength.sum()) < 4.0 * error + 0.02 * factor * strength.sum()
+    assert line["rank_correlation"] > 0.7
+    beside = scripts.label_evidence.compared(cubes, 28.5)
+    assert abs(beside["net_counts"][0]) < 4.0 * beside["error_counts"][0]
+    assert abs(beside["rank_correlation"]) < 0.3
+    np.testing.assert_array_equal(cubes[0].counts, counts)

@@ -223,7 +223,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--floor", type=float, default=0.02)
     parser.add_argument("--ceiling", type=float, default=0.995)
     parser.add_argument(
-        "--false-alarms", type=float, default=0.03, help="a simulated spectrum (default: 0.03)"
+        "--false-alarms",
+        type=float,
+        default=0.05,
+        help="a simulated spectrum (default: 0.05, as the thresholds of the network)",
     )
     parser.add_argument("--minutes", type=float, default=4.5, help="end gathering after this")
     given = parser.parse_args(arguments)
