@@ -26,7 +26,7 @@ function h(tag, attributes = {}, ...children) {
 }
 const thousands = (n) => Math.round(n).toLocaleString("en-US")
 const percent = (share) => share >= 0.0995 ? `${Math.round(share * 100)} %`
-  : share >= 0.001 ? `${(share * 100).toFixed(1)} %` : "< 0.1 %"
+  : share >= 0.001 ? `${(share * 100).toFixed(1)} %` : "<0.1 %"
 // Show `draw()` now and whenever one of the parameters changes; the focus stays where it was.
 function show(model, view, el, names, draw) {
   adopt(view)

@@ -53,7 +53,7 @@ class MapView(pn.viewable.Viewer):
         self._title = Caption(text="Map")
         tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
         method = pmui.Select(
-            options=METHOD_NAMES, value=session.method, size="small", width=172, height=32,
+            options=METHOD_NAMES, value=session.method, size="small", width=160, height=32,
             label="", margin=0, description=_METHODS_TOLD,
         )  # fmt: skip
         method.link(session, value="method")
