@@ -31,8 +31,8 @@ def _warm_up(on_loop: Callable[..., None]) -> None:
         except Exception as error:
             # Told and logged with its cause; whoever opens the page meets it again, in its place.
             log.warning("Warming up: %s. The first page will be slower.", explain(error).message)
-    # Panel collects garbage on the loop whenever a visitor leaves: a fifth of a second and more, most
-    # of it spent on what libraries keep for ever. Frozen, that is looked at no more.
+    # Panel collects garbage on the loop whenever a visitor leaves: a fifth of a second and more,
+    # most of it spent on what libraries keep for ever. Frozen, that is looked at no more.
     gc.collect()
     gc.freeze()
     log.info("warmed up")
