@@ -95,9 +95,10 @@ def test_every_file_has_one_page():
 
 
 def test_importing_the_package_is_cheap():
+    # Processor time: the machine may be busy with other tests.
     script = (
-        "import sys, time; start = time.perf_counter(); import xrfengine;"
-        "print(time.perf_counter() - start, *sys.modules)"
+        "import sys, time; start = time.process_time(); import xrfengine;"
+        "print(time.process_time() - start, *sys.modules)"
     )
     times = []
     for _ in range(3):
