@@ -13,6 +13,8 @@ from dashboard.latest import explain
 from dashboard.shared import get_engine
 
 log = logging.getLogger(__name__)
+# panel serve shows what bokeh says; that the page is ready belongs beside it.
+log.setLevel(logging.INFO)
 _started = threading.Event()
 
 
