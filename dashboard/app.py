@@ -14,6 +14,7 @@ from dashboard.latest import explain
 from dashboard.page import FONT, AppPage, page
 from dashboard.results import Results
 from dashboard.session import Session
+from dashboard.stage import Act, Stage
 from dashboard.views.clusters import ClustersView
 from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
@@ -60,7 +61,10 @@ def compose(session: Session, results: Results, notices: Sequence[str] = ()) -> 
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
     )
-    grid = pn.Column(notice, *views, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
+    stage = Stage(session, _acts(session, results))
+    grid = pn.Column(
+        notice, *views, stage, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0
+    )
     source = SourceView(session, results)
     whole = page([source], [grid], dark=session.theme == "dark")
 
@@ -69,6 +73,11 @@ def compose(session: Session, results: Results, notices: Sequence[str] = ()) -> 
 
     whole.param.watch(follow_theme, "dark_theme")
     return whole
+
+
+def _acts(session: Session, results: Results) -> dict[str, Act]:
+    """What can be laid over the panes, by ``session.stage``."""
+    return {}
 
 
 def error_page(error: BaseException) -> AppPage:

@@ -78,9 +78,10 @@ def test_views_import_no_other_view(path):
         assert not name.startswith("dashboard.views."), f"{path.name} imports {name}"
 
 
-def test_session_knows_nothing_of_drawing():
-    drawing = {"holoviews", "bokeh", "datashader"}
-    names = {name.split(".")[0] for name in imports(ROOT / "dashboard" / "session.py")}
+@pytest.mark.parametrize("path", sources("dashboard/session"), ids=lambda p: p.name)
+def test_session_knows_nothing_of_drawing(path):
+    drawing = {"holoviews", "bokeh", "datashader", "panel", "panel_material_ui"}
+    names = {name.split(".")[0] for name in imports(path)}
     assert not names & drawing
 
 

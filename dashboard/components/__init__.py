@@ -15,10 +15,12 @@ from panel.custom import JSComponent
 
 _HERE = Path(__file__).resolve().parent
 _LIB = (_HERE / "lib.js").read_text(encoding="utf-8")
+_ICONS = (_HERE / "icons.js").read_text(encoding="utf-8")
 
 
 def _code(name: str) -> str:
-    return _LIB + (_HERE / f"{name}.js").read_text(encoding="utf-8")
+    code = (_HERE / f"{name}.js").read_text(encoding="utf-8")
+    return _LIB + (_ICONS if "icon(" in code else "") + code
 
 
 class _Component(JSComponent):
@@ -161,6 +163,23 @@ class Toggle(_Component):
     label = param.String("")
     description = param.String("")
     _esm = _code("toggle")
+
+
+class SheetButton(_Component):
+    """A button that opens a sheet over its pane; Escape closes it."""
+
+    value = param.Boolean(False)
+    label = param.String("")
+    icon = param.String("", doc="Name of an icon in ``icons.js``; empty: the label is written out.")
+    description = param.String("")
+    _esm = _code("sheet_button")
+
+
+class StageBar(_Component):
+    """Title of a stage, and the button that closes it; so does Escape."""
+
+    text = param.String("")
+    _esm = _code("stage_bar")
 
 
 class Choice(_Component):

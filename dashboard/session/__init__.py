@@ -1,0 +1,118 @@
+"""What one user looks at: every choice, small values only; and how a link carries it.
+
+Nothing here computes or draws. Views write to the session and react to it. One file a topic: a
+new choice is a parameter there, with an entry in its ``ADDRESS`` (short values, in the address
+bar) or ``KEPT`` (larger ones, in saved views). Values are never changed in place: undo keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import param
+
+from dashboard.session.carried import Carried, choice, taken, text, written
+from dashboard.session.elements import METHODS, REGIONS_PX, ElementChoices, read_thresholds
+from dashboard.session.groups import CLUSTER_METHODS, COLOUR_BY, GroupChoices
+from dashboard.session.kept import Kept
+from dashboard.session.map import MapChoices
+from dashboard.session.page import PageChoices
+from dashboard.session.regions import RegionChoices, Selection
+from dashboard.session.spectrum import SCALES, SpectrumChoices
+
+__all__ = [
+    "CLUSTER_METHODS",
+    "COLOUR_BY",
+    "METHODS",
+    "REGIONS_PX",
+    "SCALES",
+    "THEMES",
+    "Selection",
+    "Session",
+]
+
+THEMES = ("light", "dark")
+TOPICS = (ElementChoices, MapChoices, SpectrumChoices, RegionChoices, GroupChoices, PageChoices)
+
+
+class Session(*TOPICS):
+    """Everything a user can choose. Values outside their bounds are refused by param."""
+
+    dataset = param.String("", doc="Id of the data set; empty until one is open.")
+    theme = param.Selector(objects=list(THEMES), default="light")
+
+    ENTRIES: Mapping[str, Carried] = {
+        "dataset": text("dataset"),
+        **{name: entry for topic in TOPICS for name, entry in topic.ADDRESS.items()},
+        "theme": choice("theme", THEMES),
+    }
+    LARGE: tuple[Kept, ...] = tuple(entry for topic in TOPICS for entry in topic.KEPT)
+
+    @param.depends("selection", watch=True)
+    def _selection_names_cluster(self) -> None:
+        is_cluster = self.selection is not None and self.selection.source == "cluster"
+        self.cluster = self.selection.cluster if is_cluster else None
+
+    @param.depends("cluster", watch=True)
+    def _cluster_is_selection(self) -> None:
+        if self.cluster is not None:
+            if self.selection is None or self.selection.cluster != self.cluster:
+                self.selection = Selection("cluster", cluster=self.cluster)
+        elif self.selection is not None and self.selection.source == "cluster":
+            self.selection = None
+
+    # ---- the address
+
+    def query(self) -> dict[str, str]:
+        """What the address bar carries: the data set and everything that was changed."""
+        result = written(self.ENTRIES, self)
+        if moved := self.written_thresholds():
+            result["threshold"] = moved
+        return result
+
+    def restore(self, query: Mapping[str, str]) -> list[str]:
+        """Take over what a link carries.
+
+        Returns
+        -------
+        list of str
+            What could not be taken over, one sentence each; empty for a sound link.
+        """
+        values, notices = taken(self.ENTRIES, query)
+        thresholds, not_read = read_thresholds(query, values.get("method", self.method))
+        # A cluster's number means something only once the clusters are there again.
+        cluster = values.pop("cluster", None)
+        self.param.update(**values)
+        self.thresholds = thresholds
+        if cluster is not None:
+            self.cluster = cluster
+        return notices + not_read
+
+    # ---- saved views
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as JSON holds it: what the address carries and what is too large for it."""
+        large = {}
+        for entry in self.LARGE:
+            value = getattr(self, entry.parameter)
+            if value != self.param[entry.parameter].default:
+                large[entry.parameter] = entry.write(value)
+        return {"address": self.query(), "large": large}
+
+    def restore_state(self, state: Any) -> list[str]:
+        """Take over a saved view; what could not be taken over, one sentence each."""
+        address = state.get("address") if isinstance(state, dict) else None
+        if not isinstance(address, dict):
+            return ["The saved view is damaged."]
+        notices = self.restore({str(k): str(v) for k, v in address.items()})
+        large = state.get("large")
+        values = {}
+        for entry in self.LARGE:
+            if isinstance(large, dict) and entry.parameter in large:
+                try:
+                    values[entry.parameter] = entry.read(large[entry.parameter])
+                except ValueError as reason:
+                    notices.append(f"Of the saved view, {reason}.")
+        self.param.update(**values)
+        return notices
