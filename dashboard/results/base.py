@@ -7,6 +7,7 @@ from typing import Any
 import param
 
 from dashboard.latest import Deliver, LatestOnly, session_deliver
+from dashboard.saved import Notes
 from dashboard.session import Session
 from dashboard.shown import READY, State
 
@@ -31,7 +32,7 @@ class ResultsBase(param.Parameterized):
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
         super().__init__()
         self.deliver = deliver = deliver or session_deliver()
-        self.engine, self.session = engine, session
+        self.engine, self.session, self.notes = engine, session, Notes()
         self._open = LatestOnly(deliver)
         self._map = LatestOnly(deliver, engine.jobs)
         self._found = LatestOnly(deliver)

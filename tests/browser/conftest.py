@@ -43,6 +43,7 @@ def address(tmp_path_factory):
     environment = {
         **os.environ,
         "XRF_CACHE": str(folder / "cache"),
+        "XRF_STATE": str(folder / "state"),
         "XRF_STAND_IN": str(ROOT / "tests" / "dashboard" / "fake_engine.py"),
     }
     log = (folder / "log").open("w+")

@@ -18,6 +18,12 @@ fake_engine = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(fake_engine)
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path, monkeypatch):
+    """What is saved goes to a folder of the test's own."""
+    monkeypatch.setenv("XRF_STATE", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def engine(tmp_path):
     engine = fake_engine.FakeEngine(tmp_path)
