@@ -85,6 +85,9 @@ class Session(*TOPICS):
         cluster = values.pop("cluster", None)
         self.param.update(**values)
         self.thresholds = thresholds
+        # An element that is chosen ends the window, but not one that came with it.
+        if "energy_window_kev" in values:
+            self.energy_window_kev = values["energy_window_kev"]
         if cluster is not None:
             self.cluster = cluster
         return notices + not_read
