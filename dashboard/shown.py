@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from dashboard.pictures import HIGHLIGHT, inside
 from dashboard.session import Selection
+from dashboard.session.overrides import Overrides
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
@@ -39,6 +40,8 @@ class Opened:
     total_counts: np.ndarray
     whole: Spectrum
     engine_facts: tuple[tuple[str, str], ...] = ()
+    overrides: Overrides = field(default_factory=Overrides)
+    """What was kept with it when it was opened."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,11 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """Maps with what is said of them: starting thresholds, elements found, the one to show."""
+    """Maps with what is said of them: starting thresholds, elements above their thresholds."""
 
     maps: ElementMaps
     starts: dict[str, float]
     found: tuple[Found, ...]
-    telling: str
     errors: dict[str, np.ndarray] | None = None
 
 

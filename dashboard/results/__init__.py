@@ -30,6 +30,7 @@ class Results(MapResults, SelectionResults, GroupResults):
         watch(self._change_dataset, "dataset")
         watch(lambda *events: self._compute_maps(), ["method", "region_px"])
         watch(lambda *events: self._list_found(), "thresholds")
+        watch(lambda *events: self._follow_overrides(), "overrides")
         watch(lambda *events: self._follow_selection(), "selection")
         watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
         watch(lambda *events: self._compute_clusters(), ["min_samples", "som_rows", "som_columns"])
@@ -47,8 +48,8 @@ class Results(MapResults, SelectionResults, GroupResults):
         """Open the session's data set; the first of the list if it names none."""
         self.close()
         self.param.update(
-            opened=None, maps=None, errors=None, found=(), starts={}, map_seconds=None,
-            selected=None, embedding=None, clusters=None, selection_state=READY,
+            opened=None, maps=None, errors=None, found=(), few=(), overruled=(), starts={},
+            map_seconds=None, selected=None, embedding=None, clusters=None, selection_state=READY,
             map_state=State("loading", "Opening the scan"),
             embedding_state=State("loading", "Waiting for the maps"),
             cluster_state=State("loading", "Waiting for the maps"),
@@ -79,8 +80,9 @@ class Results(MapResults, SelectionResults, GroupResults):
         progress(0.85, "Adding up the spectra")
         _ = cube.digest  # takes a moment the first time; later, on the loop, it must not
         opened = Opened(
-            dataset, label, cube, cube.total_counts, cube.sum_spectrum, self._engine_facts()
-        )
+            dataset, label, cube, cube.total_counts, cube.sum_spectrum, self._engine_facts(),
+            self._read_overrides(dataset),
+        )  # fmt: skip
         try:
             if cube.instrument.tube_anode is not None:
                 self.engine.instrument_elements(cube)
@@ -103,6 +105,7 @@ class Results(MapResults, SelectionResults, GroupResults):
         opened, painted = read
         with param.parameterized.discard_events(self.session):
             self.session.dataset = opened.id
+        self._take_overrides(opened.overrides)
         self.opened = opened
         if painted is None:
             self.map_state = State("loading", "Computing the element maps")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard.listing import listing
 from dashboard.pictures import value_limit
-from dashboard.results.base import ResultsBase
-from dashboard.shown import READY, Asked, Painted, State, failed_state, most_telling, sample_first
+from dashboard.results.overrides import OverrideResults
+from dashboard.shown import READY, Asked, Painted, State, failed_state, most_telling
 from xrfengine.cube import Cube, ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from xrfengine.maps.fit import FitMaps
 
 
-class MapResults(ResultsBase):
+class MapResults(OverrideResults):
     """Maps by the session's method and region size."""
 
     _ranged: ElementMaps | None = None
     """By these the colours range, until the final maps are there: a range must not flicker."""
+    _above: tuple[Found, ...] = ()
+    """Everything above its threshold anywhere, whatever the user says of it."""
 
     def top(self, element: str) -> float:
         """Where the colours of an element's map end."""
@@ -48,9 +51,9 @@ class MapResults(ResultsBase):
 
     def _painted(self, cube: Cube, asked: Asked, maps: ElementMaps) -> Painted:
         """Maps with what goes with them; takes a moment, so any thread but the loop's."""
-        found, telling = self._listed(maps, asked.thresholds)
+        found = self.engine.found(maps, asked.thresholds)
         errors = _errors(self.engine.fit(cube, maps.region_px)) if maps.kind == "fit" else None
-        return Painted(maps, self.engine.default_thresholds(maps), found, telling, errors)
+        return Painted(maps, self.engine.default_thresholds(maps), found, errors)
 
     def _compute_maps(self) -> None:
         if self.opened is None:
@@ -116,7 +119,7 @@ class MapResults(ResultsBase):
 
     def _show_painted(self, painted: Painted) -> None:
         self.param.update(maps=painted.maps, starts=painted.starts, errors=painted.errors)
-        self._show_found((painted.found, painted.telling))
+        self._show_found(painted.found)
 
     def _map_progress(self, fraction: float, message: str) -> None:
         self.map_state = replace(
@@ -137,19 +140,13 @@ class MapResults(ResultsBase):
 
     # ---- what is found in them
 
-    def _listed(
-        self, maps: ElementMaps, thresholds: dict[str, float]
-    ) -> tuple[tuple[Found, ...], str]:
-        found = sample_first(self.engine.found(maps, thresholds))
-        return found, most_telling(maps, found)
-
     def _list_found(self) -> None:
         if self.maps is None:
             return
         maps, thresholds = self.maps, self.session.thresholds_of(self.session.method)
 
-        def work(*, progress: Progress, cancel: CancelToken) -> tuple:
-            return self._listed(maps, thresholds)
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple[Found, ...]:
+            return self.engine.found(maps, thresholds)
 
         self._found.start(work, then=self._show_found, failed=self._cannot_list)
 
@@ -161,18 +158,30 @@ class MapResults(ResultsBase):
             return self.engine.instrument_elements(cube)
 
         def then(instrument: frozenset[str]) -> None:
-            if any(f.element in instrument and not f.is_instrument for f in self.found):
+            if any(f.element in instrument and not f.is_instrument for f in self._above):
                 self._list_found()
 
         self._instrument.start(work, then=then, failed=self._cannot_list)
 
-    def _show_found(self, result: tuple[tuple[Found, ...], str]) -> None:
-        self.found, telling = result
+    def _show_found(self, above: tuple[Found, ...]) -> None:
+        self._above = above
+        self._sort_found()
         maps, element = self.maps, self.session.element
         # A fit knows fewer elements: what the user chose stays chosen, and the map says so.
         is_left_out = maps.kind == "fit" and element in self.engine.classifier.elements
         if element not in maps.elements and not is_left_out:
-            self.session.element = telling
+            self.session.element = most_telling(maps, self.found)
+
+    def _sort_found(self) -> None:
+        """What counts as found, what only a few pixels show, and what the user overruled."""
+        if self.maps is None:
+            return
+        lists = listing(self._above, self.session.overrides, self.maps)
+        self.param.update(found=lists.found, few=lists.few, overruled=lists.overruled)
+
+    def _follow_overrides(self) -> None:
+        super()._follow_overrides()
+        self._sort_found()
 
     def _cannot_list(self, error: XRFError) -> None:
         self.map_state = failed_state(error)

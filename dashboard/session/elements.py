@@ -9,6 +9,7 @@ import param
 
 from dashboard.session.carried import Carried, choice, text, whole
 from dashboard.session.kept import Kept
+from dashboard.session.overrides import Overrides, Verdict
 
 METHODS = ("probability", "fit", "roi", "cluster")
 REGIONS_PX = (1, 2, 5, 10)
@@ -24,6 +25,11 @@ class ElementChoices(param.Parameterized):
         None, allow_None=True, doc="Of the shown element and method; None: where it starts."
     )
     thresholds = param.Dict({}, doc="Thresholds that were moved, by (method, symbol).")
+    overrides = param.ClassSelector(
+        class_=Overrides,
+        default=Overrides(),
+        doc="Elements the user says are there or not; kept with the data set, not in links.",
+    )
 
     ADDRESS: ClassVar[Mapping[str, Carried]] = {
         "element": text("element"),
@@ -45,6 +51,10 @@ class ElementChoices(param.Parameterized):
     @param.depends("element", "method", "thresholds", watch=True)
     def _recall_threshold(self) -> None:
         self.threshold = self.thresholds.get((self.method, self.element))
+
+    def overrule(self, symbol: str, verdict: Verdict) -> None:
+        """Say that an element is there or not; an empty verdict leaves it as found."""
+        self.overrides = self.overrides.changed({symbol: verdict})
 
     def thresholds_of(self, method: str) -> dict[str, float]:
         """The moved thresholds of one method, by symbol."""

@@ -141,13 +141,13 @@ def test_partial_maps_are_shown_under_one_range_of_colours(visit):
         session.element = "Fe"
         whole, coarse = results.maps, results.engine.maps(results.opened.cube, "probability", 5)
         kind = {"kind": "roi"}
-        results._show_partial(Painted(replace(coarse, **kind), {"Fe": 3.0}, results.found, "Fe"))
+        results._show_partial(Painted(replace(coarse, **kind), {"Fe": 3.0}, results.found))
         top = results.top("Fe")
         brighter = replace(whole, values=whole.values * 900, **kind)
         results._show_partial(brighter)
         assert results.maps is brighter
         assert results.top("Fe") == top
-        results._show_whole(Painted(brighter, {"Fe": 5.0}, results.found, "Fe"), 1.0)
+        results._show_whole(Painted(brighter, {"Fe": 5.0}, results.found), 1.0)
         assert results.top("Fe") > top
         assert results.starts == {"Fe": 5.0}
 

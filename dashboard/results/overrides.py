@@ -1,0 +1,75 @@
+"""What the user says of elements, kept with the data set."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import param
+
+from dashboard.latest import LatestOnly
+from dashboard.results.base import ResultsBase
+from dashboard.session.overrides import Overrides, Verdict
+from xrfengine.errors import XRFError
+from xrfengine.jobs import CancelToken, Progress
+
+TOPIC = "overrides"
+_WRITING = threading.Lock()
+"""Of all sessions: each reads what another kept before it writes."""
+
+
+class OverrideResults(ResultsBase):
+    """Follows ``session.overrides`` into the notes of the data set."""
+
+    overrides_problem = param.String("", doc="Why what the user says could not be kept; or empty.")
+
+    def __init__(self, *args: Any, **params: Any) -> None:
+        super().__init__(*args, **params)
+        self._keeping = LatestOnly(self.deliver)
+        self._known: Overrides = Overrides()
+        self._pending: dict[str, dict[str, Verdict]] = {}
+
+    @property
+    def _all(self) -> tuple[LatestOnly, ...]:
+        return (*super()._all, self._keeping)
+
+    def _read_overrides(self, dataset: str) -> Overrides:
+        """What is kept with a data set, and what could not be kept yet; any thread."""
+        kept = Overrides.read(dataset, self.notes.of(dataset).get(TOPIC))
+        return kept.changed(self._pending.get(dataset, {}))
+
+    def _take_overrides(self, kept: Overrides) -> None:
+        """Those of the data set that is opened; no step to undo, for nobody changed anything."""
+        self._known = kept
+        with param.parameterized.discard_events(self.session):
+            self.session.overrides = kept
+
+    def _follow_overrides(self) -> None:
+        said = self.session.overrides
+        if self.opened is None:
+            return
+        if said.dataset != self.opened.id:
+            # Undone past the opening of this data set: what is said of it stays.
+            self._take_overrides(self._known)
+            return
+        changes = said.changes_from(self._known)
+        if changes:
+            self._known = said
+            with _WRITING:
+                self._pending.setdefault(said.dataset, {}).update(changes)
+            self._keeping.start(self._keep, then=self._kept, failed=self._not_kept)
+
+    def _keep(self, *, progress: Progress, cancel: CancelToken) -> None:
+        """Write what waits; only what changed, for others may look at the same data set."""
+        with _WRITING:
+            while self._pending:
+                dataset = next(iter(self._pending))
+                merged = self._read_overrides(dataset)
+                self.notes.keep(dataset, TOPIC, dict(merged.verdicts) or None)
+                del self._pending[dataset]
+
+    def _kept(self, nothing: None) -> None:
+        self.overrides_problem = ""
+
+    def _not_kept(self, error: XRFError) -> None:
+        self.overrides_problem = f"Kept for this visit only. {error.message}. {error.hint}"

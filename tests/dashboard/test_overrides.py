@@ -1,0 +1,172 @@
+"""Elements the user overrules: sorted, undone, kept with the data set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.history import ONE_STEP_S, History
+from dashboard.listing import is_few, listing
+from dashboard.results import Results
+from dashboard.session import Session
+from dashboard.session.overrides import VERDICTS, Overrides
+from xrfengine import ElementMaps
+from xrfengine.errors import XRFError
+from xrfengine.findings import Found
+
+MAPS = ElementMaps(
+    ("Fe", "Cu", "As", "Co", "Hg"), np.zeros((5, 100, 200), np.float32), "probability"
+)
+ABOVE = (
+    Found("Cu", 0.9, 0.99, True),
+    Found("Fe", 0.4, 0.98),
+    Found("As", 0.1, 0.8),
+    Found("Hg", 0.0002, 0.6),
+)
+
+
+def symbols(items):
+    return [item.element for item in items]
+
+
+def said(**verdicts):
+    return Overrides("demo").changed(verdicts)
+
+
+def test_nothing_said_leaves_what_was_found():
+    lists = listing(ABOVE, Overrides(), MAPS)
+    assert symbols(lists.found) == ["Fe", "As", "Cu"]
+    assert symbols(lists.few) == ["Hg"]
+    assert lists.overruled == ()
+
+
+def test_elements_are_taken_away_added_and_freed_of_the_tube():
+    lists = listing(ABOVE, said(As="absent", Co="present", Hg="present", Cu="present"), MAPS)
+    assert symbols(lists.found) == ["Cu", "Fe", "Hg", "Co"]
+    assert not lists.found[0].is_instrument
+    assert lists.found[-1].share == 0.0
+    assert lists.few == ()
+    assert symbols(lists.overruled) == ["As"]
+    # What the maps do not hold cannot be shown.
+    assert "U" not in symbols(listing(ABOVE, said(U="present"), MAPS).found)
+
+
+@pytest.mark.parametrize(
+    ("share", "n_regions", "few"),
+    [
+        (0.0009, 1_000_000, True),
+        (0.002, 1_000_000, False),
+        (4 / 2_000, 2_000, True),
+        (5 / 2_000, 2_000, False),
+        (1 / 40, 40, False),  # of a line scan
+        (1.0, 1, False),  # of a single spectrum
+    ],
+)
+def test_few_pixels_are_told_from_a_small_area(share, n_regions, few):
+    assert is_few(share, n_regions) is few
+
+
+def test_a_coarse_region_counts_once():
+    coarse = ElementMaps(MAPS.elements, MAPS.values, "probability", region_px=10)
+    one_region = (Found("Fe", 100 / 20_000, 0.9),)
+    assert listing(one_region, Overrides(), MAPS).found
+    assert listing(one_region, Overrides(), coarse).few
+
+
+VERDICT = st.dictionaries(st.sampled_from(["Fe", "Cu", "As"]), st.sampled_from([*VERDICTS, ""]))
+
+
+@given(VERDICT, VERDICT)
+def test_changes_lead_from_one_to_the_other(first, second):
+    before, after = Overrides("demo").changed(first), Overrides("demo").changed(second)
+    assert before.changed(after.changes_from(before)) == after
+    assert Overrides.read("demo", dict(after.verdicts)) == after
+
+
+def test_what_makes_no_sense_in_a_file_is_left_out():
+    assert Overrides.read("demo", {"As": "absent", "Fe": 3}) == said(As="absent")
+    assert Overrides.read("demo", ["As"]) == Overrides("demo")
+
+
+def test_what_is_said_is_kept_with_the_data_set_and_undone(visit):
+    async def steps(session, results):
+        now = [0.0]
+        history = History(session, clock=lambda: now[0])
+        history.begin()
+        session.overrule("Fe", "absent")
+        assert symbols(results.overruled) == ["Fe"]
+        assert "Fe" not in symbols(results.found)
+        now[0] += 2 * ONE_STEP_S
+        session.overrule("U", "present")
+        await results.settled()
+        assert "U" in symbols(results.found)
+        assert results.notes.of("quarters")["overrides"] == {"Fe": "absent", "U": "present"}
+
+        again = Results(results.engine, Session())
+        again.open()
+        await again.settled()
+        assert symbols(again.overruled) == ["Fe"]
+        again.close()
+
+        history.undo()
+        await results.settled()
+        assert results.notes.of("quarters")["overrides"] == {"Fe": "absent"}
+        history.undo()
+        await results.settled()
+        assert "overrides" not in results.notes.of("quarters")
+        assert "Fe" in symbols(results.found)
+
+    visit(steps)
+
+
+def test_another_data_set_has_its_own_and_undoing_past_it_writes_nothing(visit):
+    async def steps(session, results):
+        now = [0.0]
+        history = History(session, clock=lambda: now[0])
+        history.begin()
+        session.overrule("Fe", "absent")
+        now[0] += 2 * ONE_STEP_S
+        session.dataset = "line"
+        await results.settled()
+        assert session.overrides == Overrides("line")
+        assert results.overruled == ()
+        now[0] += 2 * ONE_STEP_S
+        session.element = "Pb"
+        while history.can_undo:
+            history.undo()
+            await results.settled()
+        assert session.overrides.dataset == session.dataset == results.opened.id
+        assert "overrides" not in results.notes.of("line")
+
+    visit(steps)
+
+
+def test_what_others_said_meanwhile_stays(visit):
+    async def steps(session, results):
+        results.notes.keep("quarters", "overrides", {"As": "absent"})
+        session.overrule("Co", "present")
+        await results.settled()
+        assert results.notes.of("quarters")["overrides"] == {"As": "absent", "Co": "present"}
+
+    visit(steps)
+
+
+def test_what_cannot_be_kept_holds_for_the_visit_and_is_told(visit, monkeypatch):
+    async def steps(session, results):
+        def refuse(*args):
+            raise XRFError("Nothing could be written", "Ask for room.")
+
+        monkeypatch.setattr(results.notes, "keep", refuse)
+        session.overrule("Fe", "absent")
+        await results.settled()
+        assert symbols(results.overruled) == ["Fe"]
+        assert "Ask for room" in results.overrides_problem
+        monkeypatch.undo()
+        session.overrule("Pb", "absent")
+        await results.settled()
+        assert results.overrides_problem == ""
+        assert results.notes.of("quarters")["overrides"] == {"Fe": "absent", "Pb": "absent"}
+
+    visit(steps)
