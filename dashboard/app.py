@@ -9,15 +9,20 @@ from typing import Any
 import panel as pn
 
 from dashboard import stock
-from dashboard.components import Notice
+from dashboard.components import Notice, Tour
+from dashboard.history import History
 from dashboard.latest import explain
+from dashboard.links import Links, restored
 from dashboard.page import FONT, AppPage, page
 from dashboard.results import Results
+from dashboard.saved import SavedViews
 from dashboard.session import Session
 from dashboard.stage import Act, Stage
+from dashboard.views.actions import ActionsView
 from dashboard.views.clusters import ClustersView
 from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
+from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
 from dashboard.views.source import SourceView
 from dashboard.views.spectrum import SpectrumView
@@ -41,10 +46,10 @@ def _query() -> dict[str, str]:
 
 def create_app(engine: Any) -> AppPage:
     """The page of one visitor, in the state the address asks for."""
-    session = Session()
-    notices = session.restore(_query())
+    session, saved = Session(), SavedViews()
+    notices = restored(session, _query(), saved)
     results = Results(engine, session)
-    whole = compose(session, results, notices)
+    whole = compose(session, results, notices, saved)
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
         pn.state.on_session_destroyed(lambda context: results.close())
         pn.state.onload(stock.refill_later)
@@ -52,20 +57,31 @@ def create_app(engine: Any) -> AppPage:
     return whole
 
 
-def compose(session: Session, results: Results, notices: Sequence[str] = ()) -> AppPage:
+def compose(
+    session: Session,
+    results: Results,
+    notices: Sequence[str] = (),
+    saved: SavedViews | None = None,
+) -> AppPage:
     """The views of a session, on their page."""
+    saved, history = saved or SavedViews(), History(session)
+    status, tour = StatusView(session, results, history), first_visit(results)
+    links = Links(session, saved, results.deliver, status.show_address)
+    results.param.watch(lambda *e: links.write(), "opened")
+    results.param.watch(lambda *e: history.begin(), "opened")
     views = [
         view(session, results)
-        for view in (RailView, MapView, SpectrumView, EmbeddingView, ClustersView, StatusView)
+        for view in (RailView, MapView, SpectrumView, EmbeddingView, ClustersView)
     ]
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
     )
-    stage = Stage(session, _acts(session, results))
+    stage = Stage(session, _acts(session, results, tour))
     grid = pn.Column(
-        notice, *views, stage, stylesheets=[_GRID], sizing_mode="stretch_both", margin=0
-    )
-    source = SourceView(session, results)
+        notice, *views, status, stage, tour,
+        stylesheets=[_GRID], sizing_mode="stretch_both", margin=0,
+    )  # fmt: skip
+    source = SourceView(session, results, ActionsView(session, results, history, saved, links))
     whole = page([source], [grid], dark=session.theme == "dark")
 
     def follow_theme(event) -> None:
@@ -75,9 +91,9 @@ def compose(session: Session, results: Results, notices: Sequence[str] = ()) -> 
     return whole
 
 
-def _acts(session: Session, results: Results) -> dict[str, Act]:
+def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
     """What can be laid over the panes, by ``session.stage``."""
-    return {}
+    return {"help": Act("Help", lambda: HelpView(session, tour))}
 
 
 def error_page(error: BaseException) -> AppPage:

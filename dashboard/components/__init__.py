@@ -108,6 +108,8 @@ class StatusBar(_Component):
     facts = param.List([], doc="(text, tooltip)")
     jobs = param.List([], doc="{id, label, fraction, message, remaining}")
     query = param.String("", doc="What the address bar shows after the path.")
+    keys = param.Dict({}, doc="What is sent for a key, by its spelling.")
+    ping = param.String("", doc="A small file of the server, to see whether it answers again.")
     _esm = _code("status")
 
 
@@ -131,9 +133,36 @@ class Caption(_Component):
 
 
 class CopyLink(_Component):
-    """Button that copies the address."""
+    """Button that copies the link, once the server has answered with it."""
 
+    link = param.String("", doc="What stands behind the path; empty: it could not be kept.")
+    answers = param.Integer(0, doc="Counts the answers.")
     _esm = _code("copy_link")
+
+
+class TopActions(_Component):
+    """Undo, redo and help."""
+
+    can_undo = param.Boolean(False)
+    can_redo = param.Boolean(False)
+    _esm = _code("top_actions")
+
+
+class SavedViewsMenu(_Component):
+    """The saved views of the scan: open, save, delete."""
+
+    items = param.List([], doc="{id, name, saved_at}, newest first")
+    error = param.String("")
+    _esm = _code("saved_views")
+
+
+class Tour(_Component):
+    """The introduction of a first visit, step by step."""
+
+    steps = param.List([], doc="{at: CSS class of what it tells of, title, text}")
+    ready = param.Boolean(False, doc="Whether there is something to be introduced to.")
+    starts = param.Integer(0, doc="Counts how often it was asked for.")
+    _esm = _code("tour")
 
 
 class Tools(_Component):

@@ -79,8 +79,18 @@ class Session(*TOPICS):
         list of str
             What could not be taken over, one sentence each; empty for a sound link.
         """
+        values, thresholds, notices = self._read(query)
+        self._take(values, thresholds)
+        return notices
+
+    def _read(
+        self, query: Mapping[str, str]
+    ) -> tuple[dict[str, Any], dict[tuple[str, str], float], list[str]]:
         values, notices = taken(self.ENTRIES, query)
         thresholds, not_read = read_thresholds(query, values.get("method", self.method))
+        return values, thresholds, notices + not_read
+
+    def _take(self, values: dict[str, Any], thresholds: dict[tuple[str, str], float]) -> None:
         # A cluster's number means something only once the clusters are there again.
         cluster = values.pop("cluster", None)
         self.param.update(**values)
@@ -90,7 +100,6 @@ class Session(*TOPICS):
             self.energy_window_kev = values["energy_window_kev"]
         if cluster is not None:
             self.cluster = cluster
-        return notices + not_read
 
     # ---- saved views
 
@@ -108,14 +117,19 @@ class Session(*TOPICS):
         address = state.get("address") if isinstance(state, dict) else None
         if not isinstance(address, dict):
             return ["The saved view is damaged."]
-        notices = self.restore({str(k): str(v) for k, v in address.items()})
+        values, thresholds, notices = self._read({str(k): str(v) for k, v in address.items()})
         large = state.get("large")
-        values = {}
         for entry in self.LARGE:
             if isinstance(large, dict) and entry.parameter in large:
                 try:
                     values[entry.parameter] = entry.read(large[entry.parameter])
                 except ValueError as reason:
                     notices.append(f"Of the saved view, {reason}.")
-        self.param.update(**values)
+        self._take({**self._starts(), **values}, thresholds)
         return notices
+
+    def _starts(self) -> dict[str, Any]:
+        """Where every choice starts; without data set and theme, which stay."""
+        names = {entry.parameter for entry in self.ENTRIES.values()}
+        names |= {entry.parameter for entry in self.LARGE}
+        return {name: self.param[name].default for name in names - {"dataset", "theme"}}

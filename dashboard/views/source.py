@@ -7,7 +7,6 @@ from html import escape
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.components import CopyLink
 from dashboard.page import NAME
 from dashboard.results import Results
 from dashboard.session import Session
@@ -23,7 +22,7 @@ _BAR = """:host { align-items: center; flex-wrap: nowrap; gap: 8px; min-width: 0
 class SourceView(pn.viewable.Viewer):
     """What stands in the page's header."""
 
-    def __init__(self, session: Session, results: Results) -> None:
+    def __init__(self, session: Session, results: Results, actions: pn.viewable.Viewer) -> None:
         super().__init__()
         self.session, self.results = session, results
         logo = asset("logo.svg").read_text(encoding="utf-8").replace("#0b6e6e", "currentColor")
@@ -48,7 +47,7 @@ class SourceView(pn.viewable.Viewer):
                     "overflow": "hidden"},
         )  # fmt: skip
         self._layout = pn.Row(
-            brand, self._picker, self._facts, CopyLink(margin=(0, 8), width=104, align="center"),
+            brand, self._picker, self._facts, actions,
             sizing_mode="stretch_width", margin=0, align="center",
             stylesheets=[_BAR], styles={"color": "var(--xrf-ink)"},
         )  # fmt: skip

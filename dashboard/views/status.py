@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import panel as pn
 from panel.io.callbacks import PeriodicCallback
 
 from dashboard.components import StatusBar
+from dashboard.history import History
 from dashboard.results import Results
 from dashboard.session import Session
+from dashboard.shortcuts import SHORTCUTS, perform
 
 _JOBS_EVERY_MS = 500
+_PING = "static/js/bokeh.min.js"
 
 
 class StatusView(pn.viewable.Viewer):
-    """The bottom line; it also keeps the address and hears the Escape key."""
+    """The bottom line; it also shows the address and hears the keys."""
 
-    def __init__(self, session: Session, results: Results) -> None:
+    def __init__(self, session: Session, results: Results, history: History) -> None:
         super().__init__()
-        self.session, self.results = session, results
+        self.session, self.results, self.history = session, results, history
         self._bar = StatusBar(
             css_classes=["xrf-status"], sizing_mode="stretch_width", height=25, margin=0,
             styles={"grid-area": "status", "background": "var(--xrf-surface)",
                     "border-top": "1px solid var(--xrf-hairline)"},
+            keys={key.keys: key.act for key in SHORTCUTS if key.act}, ping=_PING,
             on_message=self._take_message,
         )  # fmt: skip
-        session.param.watch(lambda *e: self._write_address(), list(_carried(session)))
         results.param.watch(lambda *e: self._show_facts(), ["map_seconds", "opened"])
-        results.param.watch(lambda *e: self._write_address(), "opened")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             # In the background: it must not turn the server busy twice a second.
             PeriodicCallback(
@@ -38,12 +38,14 @@ class StatusView(pn.viewable.Viewer):
     def __panel__(self) -> StatusBar:
         return self._bar
 
-    def _write_address(self) -> None:
-        self._bar.query = "?" + urlencode(self.session.query(), safe=":,/ ").replace(" ", "+")
+    def show_address(self, query: str) -> None:
+        """Write the part of the address behind the path."""
+        self._bar.query = query
 
     def _take_message(self, data: dict) -> None:
-        if data.get("key") == "Escape":
-            self.session.selection = None
+        if "key" in data:
+            found = tuple(item.element for item in self.results.found if not item.is_instrument)
+            perform(str(data["key"]), self.session, self.history, found)
         for job in self.results.jobs():
             if job.id == data.get("cancel"):
                 job.cancel()
@@ -72,7 +74,3 @@ class StatusView(pn.viewable.Viewer):
         ]
         if jobs != self._bar.jobs:
             self._bar.jobs = jobs
-
-
-def _carried(session: Session) -> tuple[str, ...]:
-    return tuple(name for name in session.param if name not in ("name", "selection"))
