@@ -77,6 +77,9 @@ class History(param.Parameterized):
         state, now = self._state(), self._clock()
         if state == self._now:
             return
+        if self._session.is_by_itself:
+            self._now = state
+            return
         if now - self._last >= ONE_STEP_S or not self._past:
             self._past.append(self._now)
             del self._past[:-MOST_STEPS]

@@ -7,7 +7,8 @@ bar) or ``KEPT`` (larger ones, in saved views). Values are never changed in plac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import param
@@ -61,6 +62,19 @@ class Session(*TOPICS):
                 self.selection = Selection("cluster", cluster=self.cluster)
         elif self.selection is not None and self.selection.source == "cluster":
             self.selection = None
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self.is_by_itself = False
+
+    @contextmanager
+    def by_itself(self) -> Iterator[None]:
+        """Changes in this block are nobody's choice: undo counts no step for them."""
+        self.is_by_itself = True
+        try:
+            yield
+        finally:
+            self.is_by_itself = False
 
     # ---- the address
 

@@ -78,6 +78,16 @@ def test_the_page_opens_with_nothing_to_undo(held):
     assert session.element == "Pb"
 
 
+def test_what_the_page_chooses_by_itself_is_no_step(held):
+    session, clock, history = held
+    with session.by_itself():
+        session.element = "Ti"
+    assert not history.can_undo
+    steps(session, clock, {"element": "Pb"})
+    history.undo()
+    assert session.element == "Ti"
+
+
 def test_the_oldest_steps_are_forgotten(held):
     session, clock, history = held
     steps(session, clock, *({"region_px": 1 + n % 100} for n in range(MOST_STEPS + 50)))
