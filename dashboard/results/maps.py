@@ -170,7 +170,8 @@ class MapResults(OverrideResults):
         # A fit knows fewer elements: what the user chose stays chosen, and the map says so.
         is_left_out = maps.kind == "fit" and element in self.engine.classifier.elements
         if element not in maps.elements and not is_left_out:
-            self.session.element = most_telling(maps, self.found)
+            with self.session.by_itself():
+                self.session.element = most_telling(maps, self.found)
 
     def _sort_found(self) -> None:
         """What counts as found, what only a few pixels show, and what the user overruled."""
