@@ -11,8 +11,9 @@ import panel as pn
 from dashboard.components import StageBar
 from dashboard.session import Session
 
-_STAGE = """:host { grid-area: 2 / 2 / 4 / 5; z-index: 20; position: relative; display: flex;
-  flex-direction: column; min-width: 0; min-height: 0; background: var(--xrf-surface); gap: 0; }"""
+_STAGE = """:host { grid-area: 2 / 2 / 4 / 5; z-index: 20; position: relative; gap: 0;
+  min-width: 0; min-height: 0; background: var(--xrf-surface); }"""
+# No display here: it would show what is not visible.
 
 
 @dataclass(frozen=True)
