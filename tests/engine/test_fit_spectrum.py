@@ -126,6 +126,18 @@ def test_many_counts_do_not_make_elements_of_small_errors():
     )
 
 
+def test_a_bright_spectrum_is_fitted_to_its_top():
+    # A scan's sum: 10⁹ counts, under a detector with a tail that the model does not know.
+    detector = Detector(**{**Detector.sdd(0.14).to_dict(), "tail_fraction": 0.035, "tail_kev": 0.2})
+    setup = Setup(CALIBRATION, N_CHANNELS, detector, None, 40.0)
+    amounts = {"Fe": 200_000_000, "Pb": 700_000_000, "Cu": 50_000_000}
+    fit = fit_spectrum(painted(amounts, setup=setup, background=1e5), tuple(amounts), keep=True)
+    top = fit.counts > 0.3 * fit.counts.max()
+    np.testing.assert_allclose(fit.solution.model[top], fit.counts[top], rtol=0.05)
+    for element, true in amounts.items():
+        assert fit.net_counts(element)[0] == pytest.approx(true, rel=0.1), element
+
+
 def test_batched_setup_gives_the_same_and_input_stays():
     spectrum = painted(AMOUNTS)
     before = np.array(spectrum.counts)

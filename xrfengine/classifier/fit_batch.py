@@ -23,7 +23,7 @@ from xrfengine.classifier.fit_priors import (
     ties_of,
 )
 from xrfengine.classifier.fit_shapes import Shapes
-from xrfengine.classifier.fit_solve import FLOOR_COUNTS, PAIRS_ERROR, PAIRS_SIGMA
+from xrfengine.classifier.fit_solve import FLOOR_COUNTS, PAIRS_ERROR, PAIRS_SIGMA, ridge
 from xrfengine.classifier.stacked_nnls import stacked_nnls
 from xrfengine.lines import ELEMENTS
 
@@ -156,6 +156,7 @@ def fit_batch(
     usable[:, :n_slots] = row < n_all
     model = _smoothed(y)
     amounts = np.zeros((n, at_bent))
+    unknown = np.where(usable, ridge(y.sum(axis=1))[:, None], 1.0)
     passive = usable.copy()
     inflation = np.ones_like(y)
     for turn in range(n_rounds):
@@ -172,7 +173,7 @@ def fit_batch(
         right = (weighted @ y[:, :, None])[:, :, 0]
         diagonal = np.arange(size)
         noise = 1.0 / np.sqrt(hessian[:, diagonal, diagonal] + 1e-12)
-        hessian[:, diagonal[:at_bent], diagonal[:at_bent]] += np.where(usable, 1e-12, 1.0)
+        hessian[:, diagonal[:at_bent], diagonal[:at_bent]] += unknown
         hessian[:, at_pairs, at_pairs] += PAIRS_SIGMA**-2
         if turn:
             _tie(hessian, operators.ties, row, amounts, noise, n_slots)

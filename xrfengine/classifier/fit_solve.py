@@ -148,7 +148,7 @@ def fit_bins(
             inflation = misfit(y, model, variance)
         if inflation is not None:
             variance = variance * inflation
-        prior = np.full(x.shape[0], 1e-12)
+        prior = np.full(x.shape[0], ridge(y.sum()))
         prior[-1] = PAIRS_SIGMA**-2
         extra = np.diag(prior)
         signed = np.zeros((0, y.size))
@@ -164,6 +164,15 @@ def fit_bins(
         shapes, y, chosen, rows, x, signed, amounts, bent, hessian, active, model, variance,
         pairs, n_scatter,
     )  # fmt: skip
+
+
+def ridge(total: np.ndarray | float) -> np.ndarray | float:
+    """Weight that keeps an amplitude without any data at 0, from the counts of a spectrum.
+
+    It falls with the square of what amplitudes can be, as the weight of data does that are certain
+    to a share of themselves: a fixed one would pull down the strong lines of a bright spectrum.
+    """
+    return 1e-12 / np.maximum(1e-4 * np.asarray(total), 1.0) ** 2
 
 
 def misfit(y: np.ndarray, model: np.ndarray, variance: np.ndarray, reach: int = 8) -> np.ndarray:
