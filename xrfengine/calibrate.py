@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from xrfengine.cube import Calibration
+from xrfengine.cube import Calibration, Spectrum
 from xrfengine.errors import CalibrationError
-from xrfengine.lines import SYMBOLS, emission_lines, labelled_lines
+from xrfengine.lines import SYMBOLS, Line, emission_lines, labelled_lines
+from xrfengine.peaks import named_peaks
 
 LINE_RANGE_KEV = (0.05, 150.0)
 """No characteristic line that an XRF detector sees lies outside (Be Kα 0.11, U Kβ 111 keV)."""
@@ -21,6 +22,13 @@ OFFSET_RANGE_KEV = (-10.0, 30.0)
 TOLERANCE_KEV = 0.05
 """A peak that departs farther from the fitted line is a mistaken one: a third of the width of a
 peak, and ten times what a peak's position is uncertain by."""
+
+_SEEN_BESIDE = 0.1
+_BESIDE_KEV = 0.15
+"""A line that other lines as strong as this share of their family stand nearer to is not plain."""
+
+_PLAIN = ("Kα", "Kβ", "Lα")
+"""The others are several lines, whose common centre depends on the excitation."""
 
 _GREEK = str.maketrans({"α": "a", "β": "b", "γ": "g", "ζ": "z", "η": "n"})
 
@@ -203,3 +211,47 @@ def line_energy_kev(name: str) -> float:
 
 def _plain(name: str) -> str:
     return name.translate(_GREEK).lower().replace(",", "")
+
+
+def suggested_pairs(
+    spectrum: Spectrum, elements: Sequence[str], most: int = 8
+) -> tuple[tuple[float, Line], ...]:
+    """Peaks of a spectrum that lines of known elements name plainly: (channel, line).
+
+    They are looked for where the present calibration has them, so it may be off by a third of a
+    peak width or so. Lines of two elements nearer than a peak width, and lines too weak to be sure
+    of, are left out.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        One with many counts: for a cube, its sum.
+    elements : sequence of str
+        Symbols of what is there.
+    most : int
+        Pairs at most: the strongest, spread over the energies.
+
+    Returns
+    -------
+    tuple of (float, Line)
+        By rising channel; empty where nothing is plain.
+    """
+    named = [peak for peak in named_peaks(spectrum, elements) if peak.line.energy_kev > 1.5]
+    lines = [
+        line
+        for element in dict.fromkeys(elements)
+        for line in labelled_lines(element, *LINE_RANGE_KEV)
+        if line.weight > _SEEN_BESIDE
+    ]
+    alone = [
+        peak
+        for peak in named
+        if not any(
+            line.element != peak.line.element
+            and abs(line.energy_kev - peak.line.energy_kev) < _BESIDE_KEV
+            for line in lines
+        )
+        and peak.line.name in _PLAIN
+    ]
+    chosen = sorted(alone, key=lambda peak: -peak.z)[:most]
+    return tuple(sorted(((p.channel, p.line) for p in chosen), key=lambda pair: pair[0]))

@@ -21,6 +21,7 @@ from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.engine_clusters import ClusterResults
 from xrfengine.engine_maps import MapResults
+from xrfengine.engine_spectra import SpectrumResults
 from xrfengine.engine_tiles import TileResults
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found, Identified
@@ -45,7 +46,7 @@ class DatasetInfo:
     path: Path | None
 
 
-class Engine(MapResults, ClusterResults, TileResults):
+class Engine(MapResults, ClusterResults, SpectrumResults, TileResults):
     """Model, cubes and results of this process.
 
     Parameters

@@ -49,6 +49,7 @@ def impostors_at(
     energy_kev: float,
     template: np.ndarray,
     without: np.ndarray,
+    least_share: float = _LEAST_SHARE,
 ) -> tuple[Impostor, ...]:
     """What the fit puts under a line besides the element itself, by falling share.
 
@@ -58,6 +59,8 @@ def impostors_at(
         The line's peak, unit sum.
     without : ndarray, shape (bin,)
         The model without the element.
+    least_share : float
+        Of the counts under the line, below which nothing is named.
     """
     solution, shapes = fit.solution, fit.shapes
     weight = local_weight(fit, template)
@@ -77,7 +80,7 @@ def impostors_at(
         escaped = sum(n * shapes.to_bins(shapes.escape[row]) for row, n in amounts.items())
         line = _nearest_line(fit, other, energy_kev, reach)
         share = under(own - escaped) / net
-        if share >= _LEAST_SHARE and line is not None:
+        if share >= least_share and line is not None:
             found.append(
                 Impostor(
                     "line",
@@ -88,7 +91,7 @@ def impostors_at(
                 )
             )
         share = under(escaped) / net
-        if share >= _LEAST_SHARE:
+        if share >= least_share:
             lost = SI_KA_KEV if fit.setup.detector.kind == "sdd" else AR_KA_KEV
             parent = _nearest_line(fit, other, energy_kev + lost, reach)
             if parent is not None:
@@ -102,12 +105,12 @@ def impostors_at(
                     )
                 )
     share = under(solution.sums) / net
-    if share >= _LEAST_SHARE:
+    if share >= least_share:
         found.append(_sum_peak(fit, energy_kev, reach, share))
     first = shapes.element.size
     for index, name in enumerate(shapes.scatter_names):
         share = under(solution.scatter_counts[index] * shapes.binned[first + index]) / net
-        if share >= _LEAST_SHARE:
+        if share >= least_share:
             found.append(Impostor("scatter", _scatter_name(fit, name), energy_kev, share))
     return tuple(sorted(_joined(found), key=lambda i: -i.share))
 

@@ -27,9 +27,12 @@ BLOCK_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Window:
-    """Channels of a window and of the two stretches of background beside it, half-open ranges."""
+    """Channels of a window and of the two stretches of background beside it, half-open ranges.
 
-    line: Line
+    ``line`` is the one it was put on, None for a window of one's own.
+    """
+
+    line: Line | None
     start: int
     stop: int
     left: tuple[int, int]
