@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -24,6 +25,7 @@ from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
+from dashboard.views.small_maps import SmallMapsView
 from dashboard.views.source import SourceView
 from dashboard.views.spectrum import SpectrumView
 from dashboard.views.status import StatusView
@@ -69,9 +71,10 @@ def compose(
     links = Links(session, saved, results.deliver, status.show_address)
     results.param.watch(lambda *e: links.write(), "opened")
     results.param.watch(lambda *e: history.begin(), "opened")
+    map_view = partial(MapView, below=SmallMapsView(session, results))
     views = [
         view(session, results)
-        for view in (RailView, MapView, SpectrumView, EmbeddingView, ClustersView)
+        for view in (RailView, map_view, SpectrumView, EmbeddingView, ClustersView)
     ]
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}

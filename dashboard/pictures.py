@@ -191,7 +191,8 @@ def thumbnail(
     grey: np.ndarray,
     threshold: float,
     high: float,
-    longest_px: int = 120,
+    longest_px: int = 200,
+    shades: tuple[int, int] = (16, 48),
 ) -> str:
     """A small map as a data URI: above the threshold in colour, the rest grey.
 
@@ -199,20 +200,33 @@ def thumbnail(
     ----------
     values, grey : ndarray, shape (y, x)
         The map, and the total counts scaled to 0…1.
+    longest_px : int
+        Bound of the picture's longer side.
+    shades : (int, int)
+        How many greys and how many colours, at most 256 in all: few make small files.
     """
     from PIL import Image
 
+    n_greys, n_colours = shades
     step = max(1, int(np.ceil(max(values.shape) / longest_px)))
     # The largest of each block: a hot pixel must not fall through the sieve.
     small = _blocks(values, step, np.maximum)
     base = grey[::step, ::step][: small.shape[0], : small.shape[1]]
-    image = np.repeat((40 + 150 * base)[..., None], 3, axis=2)
+    painted = np.rint(base * (n_greys - 1)).astype(np.uint8)
     share = np.clip((small - threshold) / max(high - threshold, 1e-9), 0.0, 1.0)
     above = small >= threshold
-    image[above] = _lut()[(share[above] * (len(MAP_COLOURS) - 1)).astype(int)]
+    painted[above] = n_greys + np.rint(share[above] * (n_colours - 1)).astype(np.uint8)
+    image = Image.fromarray(painted, "P")
+    image.putpalette(_palette(n_greys, n_colours))
     buffer = io.BytesIO()
-    Image.fromarray(image.astype(np.uint8)).save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _palette(n_greys: int, n_colours: int) -> bytes:
+    greys = np.repeat(np.linspace(40, 190, n_greys)[:, None], 3, axis=1)
+    places = np.rint(np.linspace(0, len(MAP_COLOURS) - 1, n_colours)).astype(int)
+    return np.vstack([greys, _lut()[places]]).astype(np.uint8).tobytes()
 
 
 def _blocks(values: np.ndarray, step: int, join: np.ufunc) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.pictures import HIGHLIGHT, inside
 from dashboard.session import Selection
-from dashboard.session.overrides import Overrides
+from dashboard.session.overrides import Overrides, Verdict
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
@@ -97,6 +97,11 @@ def most_telling(maps: ElementMaps, found: tuple[Found, ...]) -> str:
     if not candidates:
         return maps.elements[0]
     return max(candidates, key=lambda item: item.share * (1.0 - item.share)).element
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """What a title says of an element that the user overruled or added."""
+    return {"absent": "you say it is not here", "present": "added by you", "": ""}[verdict]
 
 
 def failed_state(error: XRFError, action: str = "") -> State:

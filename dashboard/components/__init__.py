@@ -55,17 +55,19 @@ class Threshold(_Component):
 class Elements(_Component):
     """Found elements by share of the area, and the rest by search."""
 
-    found = param.List([], doc="{symbol, name, share} by falling share.")
+    found = param.List([], doc="See dashboard.thumbnails.entries.")
     all = param.List([], doc="{symbol, name} of every element the model knows.")
     value = param.String("")
     note = param.String("")
+    problem = param.String("", doc="Why what the user says of elements could not be kept.")
     _esm = _code("elements")
 
 
 class SmallMaps(_Component):
-    """A strip of small maps; a click chooses the element."""
+    """A strip of small maps; a click chooses the element, hovering shows it in a figure."""
 
-    items = param.List([], doc="{symbol, name, src}")
+    items = param.List([], doc="See dashboard.thumbnails.entries; with src.")
+    figure = param.String("", doc="Name of the figure that previews, with a layer called values.")
     value = param.String("")
     _esm = _code("small_maps")
 

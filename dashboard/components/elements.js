@@ -1,41 +1,61 @@
-// Found elements by share of the area; the rest of the periodic table by search.
+// Found elements by share of the area, what the user says of them, and the rest by search.
 function render({model, view, el}) {
-  let wanted = "", open = false
-  const chip = (item) => h("button", {
-    class: item.instrument ? "xrf-chip xrf-dim" : "xrf-chip", "data-key": item.symbol, "aria-pressed": String(item.symbol == model.value),
-    title: item.share == null ? `${item.name}: below its threshold everywhere`
+  let wanted = ""
+  const told = (item) => {
+    const area = item.share ? `${percent(item.share)} of the area above its threshold` : "below its threshold everywhere"
+    return item.verdict == "absent" ? `${item.name}: you say it is not here; ${area}`
+      : item.verdict == "present" ? `${item.name}: added by you; ${area}`
       : item.instrument ? `${item.name}: ${percent(item.share)} of the area; its lines come from the X-ray tube or the air, whether or not the sample holds it`
-      : `${item.name}: ${percent(item.share)} of the area above its threshold`,
+      : item.list == "few" ? `${item.name}: in few pixels, ${percent(item.share)} of the area; perhaps a false call` : `${item.name}: ${area}`
+  }
+  const chip = (item) => h("button", {
+    class: `xrf-chip xrf-is-${item.verdict || item.list || "below"}${item.instrument || item.list == "few" ? " xrf-dim" : ""}`,
+    "data-key": item.symbol, "aria-pressed": String(item.symbol == model.value), title: told(item),
     onclick: () => { model.value = item.symbol }},
     h("b", {}, item.symbol),
-    h("span", {class: "xrf-bar", style: `--share:${Math.max(item.share ?? 0, 0) * 100}%`}),
-    h("small", {}, item.share == null ? "–" : percent(item.share)))
-  const update = show(model, view, el, ["found", "all", "value", "note"], () => {
-    const known = new Set(model.found.map((item) => item.symbol))
-    const rest = model.all.filter((item) => !known.has(item.symbol) && item.name != null)
+    h("span", {class: "xrf-bar", style: `--share:${(item.share ?? 0) * 100}%`}),
+    h("small", {}, item.share ? percent(item.share) : "–"))
+  const heading = (text, title) => h("span", {class: "xrf-heading", title}, text)
+  const section = (items, text, title) => items.length > 0 && [heading(text, title), items.map(chip)]
+  const say = (symbol, verdict) => model.send_msg({symbol, verdict})
+  // What can be said of the chosen element, one click each.
+  const verdicts = (item) => {
+    const {symbol, name} = item, link = (text, verdict, title) =>
+      h("button", {class: "xrf-link", "data-key": `say-${verdict}`, title: `${title}. Kept with this data set; undo takes it back`, onclick: () => say(symbol, verdict)}, text)
+    if (item.verdict) return link(`${symbol} as found`, "", `Leave it to what was found whether ${name} is here`)
+    const add = link(`Add ${symbol}`, "present", `Say that ${name} is here`)
+    const strike = link(`No ${symbol} here`, "absent", `Say that ${name} is not here`)
+    return !item.list ? add : item.instrument || item.list == "few" ? [add, strike] : strike
+  }
+  const update = show(model, view, el, ["found", "all", "value", "note", "problem"], () => {
+    const known = new Map(model.found.map((item) => [item.symbol, item]))
+    const rest = model.all.filter((item) => !known.has(item.symbol))
     const word = wanted.trim().toLowerCase()
     const match = (item) => !word || item.symbol.toLowerCase().startsWith(word) || item.name.toLowerCase().includes(word)
-    const shown = model.value && !known.has(model.value) ? rest.filter((i) => i.symbol == model.value) : []
-    const sample = model.found.filter((i) => !i.instrument && match(i)), device = model.found.filter((i) => i.instrument && match(i))
+    const chosen = known.get(model.value) ?? rest.find((i) => i.symbol == model.value)
+    const shown = chosen && !known.has(model.value) && match(chosen) ? [chosen] : []
+    const listed = (name, instrument = false) => model.found.filter((i) => i.list == name && !!i.instrument == instrument && match(i))
     const search = h("input", {type: "search", class: "xrf-search", "data-key": "search", placeholder: "Search symbol or name",
       "aria-label": "Search an element", value: wanted, oninput: (e) => { wanted = e.target.value; update() },
       onkeydown: (e) => {
         if (e.key != "Enter") return
-        const first = [...model.found, ...rest].find(match)
+        const exact = (i) => i.symbol.toLowerCase() == word
+        const every = [...model.found, ...rest], first = every.find(exact) ?? every.find(match)
         if (first) { wanted = ""; model.value = first.symbol; update() }
       }})
     queueMicrotask(() => { search.value = wanted; search.setSelectionRange?.(wanted.length, wanted.length) })
     return [
       h("div", {class: "xrf-row"}, h("span", {class: "xrf-label"}, "Element"), h("span", {class: "xrf-small"}, model.note)),
       search,
-      h("div", {class: "xrf-chips", "data-scroll": "chips"},
-        [...shown.filter(match), ...sample].map(chip),
-        device.length > 0 && h("span", {class: "xrf-heading", title: "Lines of the X-ray tube and of the air: every pixel shows them, whatever the sample holds"}, "From the instrument"),
-        device.map(chip),
-        (open || word) && rest.some(match) && h("span", {class: "xrf-heading"}, "Below their thresholds"),
-        (open || word) && rest.filter(match).filter((i) => !shown.includes(i)).map(chip)),
-      !word && h("button", {class: "xrf-link", "data-key": "more", onclick: () => { open = !open; update() }},
-        open ? "Only found elements" : `All ${model.all.length} elements`)]
+      h("div", {class: "xrf-chips", "data-scroll": "chips"}, [
+        [...shown, ...listed("found")].map(chip),
+        section(listed("few"), "In few pixels", "Above their thresholds in so few pixels that each may be a false call; not counted as found"),
+        section([...listed("overruled"), ...listed("overruled", true)], "Not here, as you say", "Kept with this data set; choose one to take it back"),
+        section(listed("found", true), "From the instrument", "Lines of the X-ray tube and of the air: every pixel shows them, whatever the sample holds"),
+        word && section(rest.filter(match).filter((i) => !shown.includes(i)), "Below their thresholds", "Nowhere above their thresholds")].flat(3)),
+      h("div", {class: "xrf-row"}, h("button", {class: "xrf-link", "data-key": "table", title: "Every element in its place, with what was found of it",
+        onclick: () => model.send_msg({table: true})}, "Periodic table"), h("span", {class: "xrf-grow"}), [chosen && verdicts(chosen)].flat()),
+      model.problem && h("p", {class: "xrf-hint", role: "alert"}, model.problem)]
   })
 }
 export default {render}

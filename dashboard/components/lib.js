@@ -33,11 +33,11 @@ function show(model, view, el, names, draw) {
   const update = () => {
     const root = el.getRootNode()
     const focused = root.activeElement?.dataset?.key
-    const scrolls = [...el.querySelectorAll("[data-scroll]")].map((n) => [n.dataset.scroll, n.scrollTop])
+    const scrolls = [...el.querySelectorAll("[data-scroll]")].map((n) => [n.dataset.scroll, n.scrollTop, n.scrollLeft])
     el.replaceChildren(...[draw()].flat().filter((n) => n != null && n !== false && n !== ""))
-    for (const [key, top] of scrolls) {
+    for (const [key, top, left] of scrolls) {
       const node = el.querySelector(`[data-scroll="${key}"]`)
-      if (node) node.scrollTop = top
+      if (node) Object.assign(node, {scrollTop: top, scrollLeft: left})
     }
     if (focused) el.querySelector(`[data-key="${focused}"]`)?.focus()
   }

@@ -12,6 +12,8 @@ from dashboard.names import element_name
 from dashboard.pictures import MAP_COLOURS
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
+from dashboard.session.overrides import VERDICTS
+from dashboard.thumbnails import entries
 
 _RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface);
   min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""
@@ -26,8 +28,9 @@ class RailView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._elements = Elements(
-            css_classes=["xrf-element"], sizing_mode="stretch_width", margin=0, styles=_SECTION
-        )
+            css_classes=["xrf-element"], sizing_mode="stretch_width", margin=0, styles=_SECTION,
+            on_message=self._take_words,
+        )  # fmt: skip
         self._elements.param.watch(self._choose, "value")
         self._threshold = Threshold(
             css_classes=["xrf-threshold"], sizing_mode="stretch_width", margin=0,
@@ -61,7 +64,10 @@ class RailView(pn.viewable.Viewer):
             stylesheets=[_RAIL], styles={"grid-area": "rail"}, sizing_mode="stretch_both",
             margin=0, css_classes=["xrf-rail"],
         )  # fmt: skip
-        results.param.watch(lambda *e: self._show_found(), "found")
+        results.param.watch(lambda *e: self._show_found(), ["found", "few", "overruled"])
+        results.param.watch(
+            lambda e: self._elements.param.update(problem=e.new), "overrides_problem"
+        )
         results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts"])
         results.param.watch(lambda *e: self._show_selection(), "selected")
         session.param.watch(lambda *e: self._show_element(), "element")
@@ -76,27 +82,28 @@ class RailView(pn.viewable.Viewer):
         if event.new:
             self.session.element = event.new
 
+    def _take_words(self, data: dict) -> None:
+        """What the user says of an element, or asks for."""
+        if data.get("table"):
+            self.session.stage = "table"
+        elif data.get("verdict") in ("", *VERDICTS):
+            self.session.overrule(str(data.get("symbol")), data["verdict"])
+
     def _take_message(self, data: dict) -> None:
         if data.get("clear"):
             self.session.selection = None
 
     def _show_found(self) -> None:
         maps = self.results.maps
-        found = [
-            {
-                "symbol": f.element,
-                "name": element_name(f.element),
-                "share": f.share,
-                "instrument": f.is_instrument,
-            }
-            for f in self.results.found
-        ]
-        n_found = sum(not item["instrument"] for item in found)
+        found = entries(self.results)
+        added = sum(item["verdict"] == "present" for item in found)
+        listed = sum(item["list"] == "found" and not item["instrument"] for item in found)
+        told = f"{listed - added} found" + (f", {added} added" if added else "")
         symbols = () if maps is None else maps.elements
         self._elements.param.update(
             found=found,
             all=[{"symbol": s, "name": element_name(s)} for s in symbols],
-            note=f"{n_found} found, by share of area" if maps is not None else "",
+            note=f"{told}, by share of area" if maps is not None else "",
         )
 
     def _show_element(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 import numpy as np
 import panel as pn
@@ -10,8 +10,7 @@ import panel_material_ui as pmui
 from bokeh.models import ColorBar
 
 from dashboard import figures, stock
-from dashboard.components import Caption, SmallMaps, Toggle, Tools
-from dashboard.latest import LatestOnly
+from dashboard.components import Caption, Toggle, Tools
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import (
@@ -19,12 +18,10 @@ from dashboard.pictures import (
     cluster_colour,
     grey_limits,
     outline,
-    thumbnail,
-    value_limit,
 )
 from dashboard.results import Results
 from dashboard.session import Selection, Session
-from xrfengine.jobs import CancelToken, Progress
+from dashboard.shown import verdict_words
 
 METHOD_NAMES = {
     "Probability": "probability",
@@ -38,16 +35,14 @@ _METHODS_TOLD = (
     "its main line, less the background beside it. By cluster: probability in the summed spectrum "
     "of each cluster"
 )
-_N_SMALL_MAPS = 24
 
 
 class MapView(pn.viewable.Viewer):
-    """The map pane with its strip of small maps."""
+    """The map pane, and below it whatever it is given."""
 
-    def __init__(self, session: Session, results: Results) -> None:
+    def __init__(self, session: Session, results: Results, below: Any = None) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._small_work = LatestOnly(results.deliver)
         self._marked: np.ndarray | None = None
         self._build_figure()
         self._title = Caption(text="Map")
@@ -63,8 +58,6 @@ class MapView(pn.viewable.Viewer):
             description="Lay the clusters over the map",
         )  # fmt: skip
         self._clusters_on.link(session, value="show_clusters")
-        self._small = SmallMaps(sizing_mode="stretch_both", margin=0)
-        self._small.param.watch(lambda e: self._choose(e.new), "value")
         self._cover = state_cover(self._act)
         self._layout = pane(
             title_row(self._title, method, self._clusters_on, tools),
@@ -72,21 +65,17 @@ class MapView(pn.viewable.Viewer):
                 pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0),
                 self._cover,
             ),
-            pn.Column(
-                self._small, height=112, sizing_mode="stretch_width", margin=0,
-                styles={"border-top": "1px solid var(--xrf-hairline)", "padding": "6px 0",
-                        "flex": "none"},
-            ),
+            *([] if below is None else [below]),
             area="map",
             css_class="xrf-map",
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_scan(), "opened")
         results.param.watch(lambda *e: self._show_map(), ["maps", "starts"])
-        results.param.watch(lambda *e: self._draw_small_maps(), "found")
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
         results.param.watch(lambda *e: self._show_selection(), "selected")
         results.param.watch(lambda *e: self._show_state(), "map_state")
         session.param.watch(lambda *e: self._show_map(), ["element", "threshold"])
+        results.param.watch(lambda *e: self._show_map(), "overruled")
         session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
         self._show_state()
 
@@ -137,10 +126,6 @@ class MapView(pn.viewable.Viewer):
         else:
             self.results.retry_maps()
 
-    def _choose(self, symbol: str) -> None:
-        if symbol:
-            self.session.element = symbol
-
     def _show_scan(self) -> None:
         opened = self.results.opened
         if opened is None:
@@ -157,7 +142,6 @@ class MapView(pn.viewable.Viewer):
 
     def _show_map(self) -> None:
         maps, session = self.results.maps, self.session
-        self._small.value = session.element
         if maps is None or self.results.opened is None or session.element not in maps.elements:
             self._show_no_map()
             return
@@ -176,8 +160,10 @@ class MapView(pn.viewable.Viewer):
         high = max(self.results.top(session.element), low + 1e-6)
         mapper.update(low=low, high=high)
         coarse = f"{maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
+        said = verdict_words(session.overrides.of(session.element))
         self._title.param.update(
-            text=f"{session.element} {element_name(session.element)}", detail=coarse
+            text=f"{session.element} {element_name(session.element)}",
+            detail=", ".join(filter(None, (said, coarse))),
         )
 
     def _show_no_map(self) -> None:
@@ -228,29 +214,3 @@ class MapView(pn.viewable.Viewer):
 
     def _show_state(self) -> None:
         show_state(self._cover, self.results.map_state, has_content=self.results.opened is not None)
-
-    def _draw_small_maps(self) -> None:
-        maps, opened, found = self.results.maps, self.results.opened, self.results.found
-        if maps is None or opened is None:
-            self._small.items = []
-            return
-        starts, moved = self.results.starts, self.session.thresholds_of(self.session.method)
-        self._small_work.start(
-            partial(_small_maps, maps, opened.total_counts, found, {**starts, **moved}),
-            then=lambda items: self._small.param.update(items=items),
-            failed=lambda error: self._small.param.update(items=[]),
-        )
-
-
-def _small_maps(
-    maps, total_counts, found, thresholds, *, progress: Progress, cancel: CancelToken
-) -> list:
-    low, high = grey_limits(total_counts)
-    grey = np.clip((total_counts - low) / (high - low), 0, 1)
-    items = []
-    for item in found[:_N_SMALL_MAPS]:
-        cancel.check()
-        values = maps[item.element]
-        src = thumbnail(values, grey, thresholds[item.element], value_limit(values, maps.kind))
-        items.append({"symbol": item.element, "name": element_name(item.element), "src": src})
-    return items

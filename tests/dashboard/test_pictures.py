@@ -89,7 +89,7 @@ def test_a_thumbnail_keeps_a_single_hot_pixel():
     values[151, 77] = 0.9
     src = thumbnail(values, np.full((300, 200), 0.5), 0.5, 1.0)
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(src.split(",")[1]))).convert("RGB"))
-    assert max(picture.shape[:2]) <= 120
+    assert max(picture.shape[:2]) <= 200
     coloured = (picture.max(axis=2).astype(int) - picture.min(axis=2)) > 30
     assert coloured.sum() == 1
 

@@ -1,0 +1,69 @@
+"""The strip of small maps: one of each element in the list."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import panel as pn
+
+from dashboard.components import SmallMaps
+from dashboard.latest import LatestOnly
+from dashboard.results import Results
+from dashboard.session import Session
+from dashboard.thumbnails import entries, thresholds, thumbnails
+from xrfengine.jobs import CancelToken, Progress
+
+MOST = 40
+"""Maps in the strip: of more than can be told apart, the first."""
+_STRIP = {"border-top": "1px solid var(--xrf-hairline)", "padding": "6px 0", "flex": "none"}
+
+
+class SmallMapsView(pn.viewable.Viewer):
+    """A click chooses the element; hovering shows its map in the large one, in the browser."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._work = LatestOnly(results.deliver)
+        self._strip = SmallMaps(
+            value=session.element, figure="xrf-map-figure", sizing_mode="stretch_both", margin=0,
+            on_message=self._take_message,
+        )  # fmt: skip
+        self._strip.param.watch(lambda e: self._choose(e.new), "value")
+        self._layout = pn.Column(
+            self._strip, height=112, sizing_mode="stretch_width", margin=0, styles=_STRIP,
+            css_classes=["xrf-small-maps"],
+        )  # fmt: skip
+        results.param.watch(lambda *e: self._draw(), ["found", "few", "overruled"])
+        session.param.watch(lambda e: self._strip.param.update(value=e.new), "element")
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _choose(self, symbol: str) -> None:
+        if symbol:
+            self.session.element = symbol
+
+    def _take_message(self, data: dict) -> None:
+        if data.get("all"):
+            self.session.stage = "maps"
+
+    def _draw(self) -> None:
+        maps, opened = self.results.maps, self.results.opened
+        if maps is None or opened is None:
+            self._strip.param.update(items=[])
+            return
+        items, limits = entries(self.results)[:MOST], thresholds(self.results)
+        self._work.start(
+            partial(_pictured, items, maps, opened.total_counts, limits),
+            then=lambda pictured: self._strip.param.update(items=pictured),
+            failed=lambda error: self._strip.param.update(items=[]),
+        )
+
+
+def _pictured(
+    items, maps, total_counts, limits, *, progress: Progress, cancel: CancelToken
+) -> list[dict]:
+    symbols = [item["symbol"] for item in items]
+    pictures = thumbnails(maps, total_counts, symbols, limits, cancel=cancel)
+    return [{**item, "src": pictures[item["symbol"]]} for item in items]
