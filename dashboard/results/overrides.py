@@ -39,9 +39,9 @@ class OverrideResults(ResultsBase):
         return kept.changed(self._pending.get(dataset, {}))
 
     def _take_overrides(self, kept: Overrides) -> None:
-        """Those of the data set that is opened; no step to undo, for nobody changed anything."""
+        """Those of the data set that is opened."""
         self._known = kept
-        with param.parameterized.discard_events(self.session):
+        with self.session.by_itself():
             self.session.overrides = kept
 
     def _follow_overrides(self) -> None:

@@ -98,12 +98,12 @@ class RailView(pn.viewable.Viewer):
         found = entries(self.results)
         added = sum(item["verdict"] == "present" for item in found)
         listed = sum(item["list"] == "found" and not item["instrument"] for item in found)
-        told = f"{listed - added} found" + (f", {added} added" if added else "")
+        note = f"{listed - added} found" + (f", {added} added" if added else ", by share of area")
         symbols = () if maps is None else maps.elements
         self._elements.param.update(
             found=found,
             all=[{"symbol": s, "name": element_name(s)} for s in symbols],
-            note=f"{told}, by share of area" if maps is not None else "",
+            note=note if maps is not None else "",
         )
 
     def _show_element(self) -> None:
