@@ -20,7 +20,7 @@ LAYERS = [
     {"classifier"},
     {"phantom"},
     {"findings"},
-    {"engine_clusters", "engine_maps", "engine_spectra", "engine_tiles"},
+    {"engine_clusters", "engine_lines", "engine_maps", "engine_spectra", "engine_tiles"},
     {"engine"},
     {"cli", "__main__"},
 ]

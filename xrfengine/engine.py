@@ -20,6 +20,7 @@ from xrfengine.cache import ResultCache, cache_folder, digest
 from xrfengine.cluster.process import close_workers
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.engine_clusters import ClusterResults
+from xrfengine.engine_lines import LineResults
 from xrfengine.engine_maps import MapResults
 from xrfengine.engine_spectra import SpectrumResults
 from xrfengine.engine_tiles import TileResults
@@ -46,7 +47,7 @@ class DatasetInfo:
     path: Path | None
 
 
-class Engine(MapResults, ClusterResults, SpectrumResults, TileResults):
+class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResults):
     """Model, cubes and results of this process.
 
     Parameters

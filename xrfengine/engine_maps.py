@@ -166,12 +166,14 @@ class MapResults:
         elements: tuple[str, ...] | None = None,
         weights: Weights = "pixel",
         *,
+        apart: tuple[str, ...] = (),
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> FitMaps:
         """Full-spectrum fit of every pixel: net counts, errors, residual, χ²; cached.
 
-        ``elements`` None: those present in the summed spectrum, the tube's own left out.
+        ``elements`` None: those present in the summed spectrum, the tube's own left out. Kα and Kβ
+        of elements named in ``apart`` are fitted one by one.
         """
         from xrfengine.classifier.fit_basis import basis_of
         from xrfengine.maps.fit import FitMaps, fit_maps
@@ -184,12 +186,14 @@ class MapResults:
             )
             progress(0.01, "Fitting the summed spectrum")
             setup = self._setup(cube.sum_spectrum, cube)
-            basis = basis_of(cube.sum_spectrum, chosen or None, setup=setup)
+            basis = basis_of(cube.sum_spectrum, chosen or None, setup=setup, apart=apart)
             cancel.check()
             share = part(progress, 0.1, 1.0)
             return fit_maps(cube, basis, weights, region_px, progress=share, cancel=cancel)
 
         key = self._fit_key(cube.digest, region_px, elements, weights)
+        if apart:
+            key = digest(key, "apart", apart)
         return self._results.get(key, compute, stored=FitMaps, cancel=cancel)
 
     def _fit_key(

@@ -16,6 +16,7 @@ from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit, fit_spectrum
 from xrfengine.classifier.fit_priors import corrections
 from xrfengine.classifier.fit_shapes import FAMILY_OF_PART, Setup, Shapes, shapes_of
 from xrfengine.classifier.fit_solve import fit_bins
+from xrfengine.classifier.instrument import PARTS
 from xrfengine.cube import Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import SettingsError
@@ -38,6 +39,7 @@ def basis_of(
     anode: str | None = None,
     *,
     setup: Setup | None = None,
+    apart: Sequence[str] = (),
 ) -> FitBasis:
     """Components for fitting every pixel of a cube.
 
@@ -52,6 +54,8 @@ def basis_of(
         Of the tube; None: as the file says, else inferred from the scatter.
     setup : Setup or None
         Instrument, where it has been found before.
+    apart : sequence of str
+        Elements whose Kα and Kβ (``"Fe Kα"``, ``"Fe Kβ"``) are not tied to the sum's ratio.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def basis_of(
     if setup is None:
         setup, _ = find_setup(spectrum, anode)
     fit = _fit_of_sum(spectrum, elements, setup)
-    parts = _families(fit, elements) + _scatter(fit)
+    parts = _families(fit, elements, apart) + _scatter(fit)
     if not any(element for _, element, _, _ in parts):
         low, high = fit.shapes.centres_kev[[0, -1]]
         raise SettingsError(
@@ -128,7 +132,7 @@ def _fit_of_sum(spectrum: Spectrum, elements: Sequence[str] | None, setup: Setup
 
 
 def _families(
-    fit: SpectrumFit, asked: Sequence[str] | None
+    fit: SpectrumFit, asked: Sequence[str] | None, apart: Sequence[str]
 ) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """Name, element, rows of the shapes and their shares of each family to be fitted."""
     shapes, solution = fit.shapes, fit.solution
@@ -150,6 +154,12 @@ def _families(
                 continue
             shares = counts if z > _RATIO_Z else shapes.share[rows]
             symbol = ELEMENTS[element]
+            if letter == "K" and symbol in apart:
+                found += [
+                    (f"{symbol} {PARTS[shapes.part[row]]}", symbol, np.array([row]), np.ones(1))
+                    for row in rows
+                ]
+                continue
             found.append((f"{symbol} {letter}", symbol, rows, shares / shares.sum()))
     return found
 

@@ -222,6 +222,19 @@ def factor_maps(
     )
 
 
+def nearest_component(values: np.ndarray, wanted: np.ndarray) -> int:
+    """Which component's map, of shape (component, y, x), goes best with another map (y, x).
+
+    By Pearson's correlation over the pixels; a map without contrast goes with none. Counts from 0.
+    """
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    other = np.ravel(wanted).astype(np.float64)
+    other = other - other.mean()
+    size = np.linalg.norm(flat, axis=1)
+    return int(np.argmax(flat @ other / np.where(size > 0, size, np.inf)))
+
+
 def _bins(total: np.ndarray) -> tuple[np.ndarray, int]:
     """Even bins over the channels with counts: first channels, and the channel after the last."""
     seen = np.flatnonzero(total > 0)
