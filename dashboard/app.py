@@ -21,6 +21,7 @@ from dashboard.session import Session
 from dashboard.stage import Act, Stage
 from dashboard.views.actions import ActionsView
 from dashboard.views.clusters import ClustersView
+from dashboard.views.compare import CompareView
 from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.help import HelpView, first_visit
@@ -96,7 +97,10 @@ def compose(
 
 def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
     """What can be laid over the panes, by ``session.stage``."""
-    return {"help": Act("Help", lambda: HelpView(session, tour))}
+    return {
+        "help": Act("Help", lambda: HelpView(session, tour)),
+        "compare": Act("Maps side by side", lambda: CompareView(session, results)),
+    }
 
 
 def error_page(error: BaseException) -> AppPage:

@@ -221,3 +221,37 @@ class Choice(_Component):
     label = param.String("")
     description = param.String("")
     _esm = _code("choice")
+
+
+class Readout(_Component):
+    """A line that tells what the pointer is at; scripts of the page find it by its key."""
+
+    key = param.String("")
+    idle = param.String("", doc="What stands there while the pointer is elsewhere.")
+    _esm = _code("readout")
+
+
+class SmallSpectrum(_Component):
+    """The spectrum of a component, without tools."""
+
+    points = param.List([], doc="(keV, height from 0 to 1)")
+    marks = param.List([], doc="(keV, symbol)")
+    label = param.String("")
+    _esm = _code("small_spectrum")
+
+
+class MixLegend(_Component):
+    """The colours of three maps mixed, as a triangle."""
+
+    names = param.List([], doc="Three symbols.")
+    colours = param.List([], doc="Three of (red, green, blue), 0…255.")
+    words = param.List([], doc="Their names.")
+    _esm = _code("mix_legend")
+
+
+class ActButtons(_Component):
+    """Buttons that open something on the stage; pressed while it is there."""
+
+    value = param.String("")
+    items = param.List([], doc="(act, icon, label, description)")
+    _esm = _code("act_buttons")

@@ -42,7 +42,14 @@ class ResultsBase(param.Parameterized):
         self._selection = LatestOnly(deliver)
         self._embedding = LatestOnly(deliver, engine.jobs)
         self._clusters = LatestOnly(deliver, engine.jobs)
+        self._further: list[LatestOnly] = []
         self._wants_embedding = self._has_begun = False
+
+    def further_work(self, *, is_listed: bool = False) -> LatestOnly:
+        """Work of a view of its own: it ends with the session, and is in the job tray if listed."""
+        work = LatestOnly(self.deliver, self.engine.jobs if is_listed else None)
+        self._further.append(work)
+        return work
 
     @property
     def _all(self) -> tuple[LatestOnly, ...]:
@@ -54,6 +61,7 @@ class ResultsBase(param.Parameterized):
             self._selection,
             self._embedding,
             self._clusters,
+            *self._further,
         )
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import param
 
 from dashboard.session.carried import Carried, choice, taken, text, written
+from dashboard.session.compare import CompareChoices
 from dashboard.session.elements import METHODS, REGIONS_PX, ElementChoices, read_thresholds
 from dashboard.session.groups import CLUSTER_METHODS, COLOUR_BY, GroupChoices
 from dashboard.session.kept import Kept
@@ -34,7 +35,15 @@ __all__ = [
 ]
 
 THEMES = ("light", "dark")
-TOPICS = (ElementChoices, MapChoices, SpectrumChoices, RegionChoices, GroupChoices, PageChoices)
+TOPICS = (
+    ElementChoices,
+    MapChoices,
+    SpectrumChoices,
+    RegionChoices,
+    GroupChoices,
+    CompareChoices,
+    PageChoices,
+)
 
 
 class Session(*TOPICS):

@@ -1,0 +1,210 @@
+"""Maps side by side, with no browser."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dashboard.compared import Wanted, drawn_spectrum, picture
+from dashboard.results import Results
+from dashboard.session import Session
+from dashboard.session.compare import SIDE_BY_SIDE, Shown
+from dashboard.views.compare import CompareView
+from xrfengine.cube import Calibration, Spectrum
+from xrfengine.errors import XRFError
+from xrfengine.jobs import NEVER, no_progress
+
+WANTED = Wanted(Shown(), "quarters", "Fe", 1, {})
+
+
+def drawn(engine, **choices):
+    return picture(
+        engine, replace(WANTED, **choices), progress=no_progress, cancel=NEVER
+    )  # fmt: skip
+
+
+def on_stage(engine, steps, **choices):
+    """Run ``async def steps(session, results, view)`` with the maps on stage."""
+
+    async def main():
+        session = Session(stage="compare", **choices)
+        results = Results(engine, session)
+        view = CompareView(session, results)
+        results.open()
+        await results.settled()
+        await steps(session, results, view)
+        results.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [*SIDE_BY_SIDE, Shown("roi", "Fe", "a b/c,d@e.h5"), Shown("ratio", "Fe-Kα-Kβ"),
+     Shown("component", "3")],
+    ids=lambda shown: shown.to_text(),
+)  # fmt: skip
+def test_a_choice_survives_the_address(shown):
+    assert Shown.from_text(shown.to_text()) == shown
+    session = Session(compare_panes=(shown, Shown()))
+    again = Session()
+    assert again.restore(session.query()) == []
+    assert again.compare_panes == (shown, Shown())
+
+
+@pytest.mark.parametrize("given", ["probability", "nonsense,fit", "", "fit,fit,fit,fit,fit"])
+def test_a_damaged_choice_is_told(given):
+    session = Session()
+    assert len(session.restore({"panes": given})) == 1
+    assert session.compare_panes == SIDE_BY_SIDE
+
+
+def test_each_method_shows_the_engines_map(engine):
+    cube = engine.cube("quarters")
+    for kind in ("probability", "roi", "fit"):
+        got = drawn(engine, shown=Shown(kind))
+        maps = engine.maps(cube, kind, 1)
+        np.testing.assert_array_equal(got.values, maps["Fe"])
+        assert got.low == pytest.approx(engine.default_thresholds(maps)["Fe"])
+        assert got.high > got.low
+        np.testing.assert_array_equal(got.total_counts, cube.total_counts)
+    np.testing.assert_array_equal(got.errors, engine.fit(cube)["Fe K"][1])
+    moved = drawn(engine, thresholds={("probability", "Fe"): 0.9})
+    assert moved.low == 0.9
+
+
+def test_lines_and_ratios_are_of_the_chosen_element(engine):
+    lines = drawn(engine, shown=Shown("lines"))
+    assert lines.name == "Fe-K"
+    assert ("Pb L", "Pb-L") in lines.names
+    ratio = drawn(engine, shown=Shown("ratio", "Fe-Kα-Kβ"))
+    assert ratio.unit == "ratio"
+    fit = engine.fit(engine.cube("quarters"), apart=("Fe",))
+    both = np.isfinite(ratio.values)
+    np.testing.assert_allclose(
+        ratio.values[both], fit["Fe Kα"][0][both] / fit["Fe Kβ"][0][both], rtol=1e-5
+    )
+    # Iron is in the second quarter: elsewhere there is nothing to divide.
+    assert both[:12, 16:].mean() > 0.8
+    assert both[12:, :16].mean() < 0.1
+    with pytest.raises(XRFError, match="Au M is not measured"):
+        drawn(engine, shown=Shown("lines", "Au-M"))
+
+
+def test_the_component_nearest_to_the_element_tells_its_elements(engine):
+    got = drawn(engine, shown=Shown("component"), n_components=4)
+    values = got.values
+    assert values[:12, 16:].mean() > 5 * max(values[12:, :].mean(), values[:12, :16].mean())
+    assert "Fe" in got.detail.split("likely")[1]
+    assert any(symbol == "Fe" and abs(kev - 6.4) < 0.1 for kev, symbol in got.spectrum.marks)
+    third = drawn(engine, shown=Shown("component", "3"), n_components=4)
+    assert third.title == "Component 3 of 4"
+
+
+def test_a_drawn_spectrum_keeps_narrow_peaks_and_is_short():
+    counts = np.ones(4096)
+    counts[1001] = 1000.0
+    shape = drawn_spectrum(Spectrum(counts, Calibration(0.0, 0.01)), ("Fe",))
+    assert len(shape.energy_kev) <= 360
+    assert max(shape.heights) == 1.0
+    assert abs(shape.energy_kev[int(np.argmax(shape.heights))] - 10.01) < 0.15
+
+
+def test_the_panes_show_the_methods_of_the_chosen_element_and_follow_it(engine):
+    async def steps(session, results, view):
+        session.element = "Fe"
+        await results.settled()
+        units = [pane.picture.unit for pane in view._panes[:3]]
+        assert units == ["probability", "counts", "counts"]
+        assert view._panes[3].picture is None, "nothing is computed for panes that are not shown"
+        session.element = "Pb"
+        await results.settled()
+        for pane, kind in zip(view._panes, ("probability", "fit", "roi"), strict=False):
+            maps = engine.maps(results.opened.cube, kind, 1)
+            np.testing.assert_array_equal(pane.map.source.data["image"][0], maps["Pb"])
+        assert view._panes[1].map.source.data["error"][0].shape == (24, 32)
+
+    on_stage(engine, steps)
+
+
+def test_choosing_in_a_pane_changes_that_pane(engine):
+    async def steps(session, results, view):
+        view._panes[1]._kind.value = "roi"
+        view._panes[1]._name.value = "Cu"
+        await results.settled()
+        assert session.compare_panes[1] == Shown("roi", "Cu")
+        np.testing.assert_array_equal(
+            view._panes[1].map.source.data["image"][0],
+            engine.maps(results.opened.cube, "roi", 1)["Cu"],
+        )
+        view._number.value = "4"
+        await results.settled()
+        assert session.compare_panes[3].kind == "fit"  # the one of the three that was not there
+        view._number.value = "2"
+        assert len(session.compare_panes) == 2
+        view._what.value = "found elements"
+        assert all(shown.name for shown in session.compare_panes)
+
+    on_stage(engine, steps)
+
+
+def test_two_scans_keep_their_own_size_and_may_share_a_range(engine):
+    async def steps(session, results, view):
+        session.element = "Fe"
+        session.method = "roi"
+        await results.settled()
+        view._what.value = "two scans"
+        assert session.compare_panes == (Shown("roi"), Shown("roi", scan="line"))
+        await results.settled()
+        assert view._panes[0].map.size.tags == [32, 24]
+        assert view._panes[1].map.size.tags == [40, 1]
+        tops = [pane.map.mapper.high for pane in view._panes[:2]]
+        session.compare_common = True
+        assert [pane.map.mapper.high for pane in view._panes[:2]] == [max(tops)] * 2
+
+    on_stage(engine, steps)
+
+
+def test_a_scan_that_cannot_be_read_is_told_in_its_pane(engine):
+    async def steps(session, results, view):
+        session.compare_panes = (Shown(), Shown(scan="broken.h5"))
+        await results.settled()
+        assert view._panes[0]._cover.kind == "ready"
+        assert view._panes[1]._cover.kind == "error"
+        assert "broken.h5" in view._panes[1]._cover.message
+        view._panes[1]._scan.value = ""
+        await results.settled()
+        assert view._panes[1]._cover.kind == "ready"
+
+    on_stage(engine, steps)
+
+
+def test_a_cancelled_map_can_be_started_again(engine):
+    async def steps(session, results, view):
+        session.region_px = 2
+        pane = view._panes[0]
+        pane._act("Cancel")
+        assert pane._cover.kind == "empty"
+        pane._act("Start again")
+        await results.settled()
+        assert pane._cover.kind == "ready"
+        np.testing.assert_array_equal(
+            pane.map.source.data["image"][0],
+            engine.maps(results.opened.cube, "probability", 2)[session.element],
+        )
+
+    on_stage(engine, steps)
+
+
+def test_nothing_is_computed_while_it_is_not_on_stage(engine):
+    async def steps(session, results, view):
+        session.stage = ""
+        before = view._panes[0].picture
+        session.element = "Cu"
+        await results.settled()
+        assert view._panes[0].picture is before
+
+    on_stage(engine, steps)
