@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.components import CopyLink, SavedViewsMenu, TopActions
+from dashboard.components import ActButtons, CopyLink, SavedViewsMenu, TopActions
 from dashboard.history import History
 from dashboard.latest import explain
 from dashboard.links import Links
@@ -16,6 +16,10 @@ from dashboard.saved import SavedViews
 from dashboard.session import Session
 from xrfengine.errors import XRFError
 
+_ACTS = [
+    ["compare", "compare", "Maps side by side",
+     "Maps side by side: methods, elements, single lines and their ratios, two scans"],
+]  # fmt: skip
 _ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; gap: 8px; }
 :host > * { margin: 0 !important; flex: none; }"""
 
@@ -34,11 +38,15 @@ class ActionsView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results, self.history = session, results, history
         self._views, self._links = views, links
+        self._acts = ActButtons(items=_ACTS, value=session.stage, width=34 * len(_ACTS), height=32)
+        self._acts.link(session, value="stage", bidirectional=True)
         self._top = TopActions(on_message=self._act, width=100, height=32)
         history.param.watch(lambda *e: self._show_steps(), ["can_undo", "can_redo"])
         self._menu = SavedViewsMenu(on_message=self._use_menu, width=88, height=32)
         self._copy = CopyLink(on_message=lambda data: self._copy_link(), width=104, height=32)
-        self._layout = pn.Row(self._top, self._menu, self._copy, stylesheets=[_ROW], margin=0)
+        self._layout = pn.Row(
+            self._acts, self._top, self._menu, self._copy, stylesheets=[_ROW], margin=0
+        )
         results.param.watch(lambda *e: self._list(), "opened")
 
     def __panel__(self) -> pn.Row:
