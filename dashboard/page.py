@@ -91,6 +91,9 @@ def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
                     "notchedOutline": {"top": 0, "& legend": {"display": "none"}},
                 }
             },
+            # The page's own heading is ours, in the bar; the template's stays empty.
+            "MuiTypography": {"defaultProps": {"variantMapping": {"h5": "div"}}},
+            "MuiLinearProgress": {"defaultProps": {"aria-label": "Busy"}},
             "MuiMenuItem": {"styleOverrides": {"root": {"fontSize": "13px"}}},
             "MuiToggleButton": {
                 "styleOverrides": {"root": {"textTransform": "none", "padding": "2px 10px"}}
@@ -103,6 +106,10 @@ THEME = {
     "light": _palette("#0b6e6e", "#ffffff", "#ffffff", "#f4f6f6", "#dde3e2", "#17211f", "#566360"),
     "dark": _palette("#4fc0b5", "#08211f", "#141a1a", "#0d1111", "#2a3433", "#e6edeb", "#9badaa"),
 }
+
+
+NAMELESS = {"& .MuiInputLabel-root": {"display": "none"}}
+"""``sx`` of a field whose label is read out, but not shown: its place says what it is."""
 
 
 class AppPage(pmui.Page):

@@ -214,12 +214,13 @@ class StageBar(_Component):
 
 
 class Choice(_Component):
-    """A small choice for the corner of a plot."""
+    """A small choice: for the corner of a plot, or boxed for a title row, its label unseen."""
 
     value = param.String("")
     options = param.List([], doc="(word, value)")
     label = param.String("")
     description = param.String("")
+    boxed = param.Boolean(False)
     _esm = _code("choice")
 
 

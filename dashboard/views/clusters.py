@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import panel as pn
-import panel_material_ui as pmui
 
-from dashboard.components import Caption, Clusters, Slider
+from dashboard.components import Caption, Choice, Clusters, Slider
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import cluster_colour
 from dashboard.results import Results
@@ -31,9 +30,10 @@ class ClustersView(pn.viewable.Viewer):
         self.session, self.results = session, results
         self._fitting = False
         self._title = Caption(text="Clusters")
-        method = pmui.Select(
-            options=CLUSTER_METHOD_NAMES, value=session.cluster_method, size="small", width=176,
-            height=32, label="", margin=0, description="How the clusters are found",
+        method = Choice(
+            options=[*CLUSTER_METHOD_NAMES.items()], value=session.cluster_method, boxed=True,
+            width=176, height=32, margin=0, label="How the clusters are found",
+            description="How the clusters are found",
         )  # fmt: skip
         method.link(session, value="cluster_method")
         session.param.watch(lambda e: method.param.update(value=e.new), "cluster_method")

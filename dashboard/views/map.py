@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 from bokeh.models import ColorBar
 
 from dashboard import figures, stock
-from dashboard.components import Caption, Toggle, Tools
+from dashboard.components import Caption, Choice, Toggle, Tools
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import (
@@ -47,9 +46,9 @@ class MapView(pn.viewable.Viewer):
         self._build_figure()
         self._title = Caption(text="Map")
         tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
-        method = pmui.Select(
-            options=METHOD_NAMES, value=session.method, size="small", width=160, height=32,
-            label="", margin=0, description=_METHODS_TOLD,
+        method = Choice(
+            options=[*METHOD_NAMES.items()], value=session.method, boxed=True, width=168,
+            height=32, margin=0, label="What the map shows", description=_METHODS_TOLD,
         )  # fmt: skip
         method.link(session, value="method")
         session.param.watch(lambda e: method.param.update(value=e.new), "method")

@@ -7,14 +7,13 @@ from html import escape
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.page import NAME
+from dashboard.page import NAME, NAMELESS
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.assets import asset
 
-_BRAND = (
-    "display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;color:var(--xrf-ink)"
-)
+_BRAND = """margin:0;display:flex;align-items:center;gap:8px;font-size:16px;font-weight:600;
+color:var(--xrf-ink)"""
 _BAR = """:host { align-items: center; flex-wrap: nowrap; gap: 8px; min-width: 0; }
 :host > * { align-self: center !important; }"""
 
@@ -27,8 +26,8 @@ class SourceView(pn.viewable.Viewer):
         self.session, self.results = session, results
         logo = asset("logo.svg").read_text(encoding="utf-8").replace("#0b6e6e", "currentColor")
         brand = pn.pane.HTML(
-            f"<div style='{_BRAND}'><span style='color:var(--xrf-accent);display:flex'>{logo}"
-            f"</span>{NAME}</div>",
+            f"<h1 style='{_BRAND}'><span style='color:var(--xrf-accent);display:flex'>{logo}"
+            f"</span>{NAME}</h1>",
             margin=(0, 16, 0, 0),
             sanitize_html=False,
         )
@@ -37,8 +36,8 @@ class SourceView(pn.viewable.Viewer):
             options = {session.dataset: session.dataset, **options}
         self._picker = pmui.Select(
             options=options, value=session.dataset or next(iter(options.values()), None),
-            size="small", width=280, height=32, margin=0, label="",
-            sx={"& .MuiSelect-select, & .MuiSvgIcon-root": {"color": "var(--xrf-ink)"}},
+            size="small", width=280, height=32, margin=0, label="Data set",
+            sx={**NAMELESS, "& .MuiSelect-select, & .MuiSvgIcon-root": {"color": "var(--xrf-ink)"}},
         )  # fmt: skip
         self._picker.param.watch(self._take, "value")
         self._facts = pn.pane.HTML(

@@ -56,8 +56,8 @@ class StatusView(pn.viewable.Viewer):
         seconds = self.results.map_seconds
         if seconds is not None:
             k = self.session.region_px
-            took = f"{seconds:.1f} s" if seconds >= 0.05 else "at hand"
-            facts.append((f"map {k}×{k} in {took}", "From the request to the finest map"))
+            took = f"in {seconds:.1f} s" if seconds >= 0.05 else "at hand"
+            facts.append((f"map {k}×{k} {took}", "From the request to the finest map"))
         self._bar.facts = facts
 
     def _show_jobs(self) -> None:
