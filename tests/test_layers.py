@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"errors", "assets"},
     {"cache", "jobs"},
-    {"cube", "lines", "detector"},
+    {"cube", "lines", "detector", "names"},
     {"readers", "calibrate", "peaks", "preprocess", "preprocess_thesis", "regions"},
     {"maps"},
     {"store"},
@@ -20,6 +20,8 @@ LAYERS = [
     {"classifier"},
     {"phantom"},
     {"findings"},
+    {"pigments"},
+    {"export"},
     {"engine_clusters", "engine_lines", "engine_maps", "engine_spectra", "engine_tiles"},
     {"engine"},
     {"cli", "__main__"},

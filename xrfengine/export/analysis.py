@@ -1,0 +1,183 @@
+"""What is taken home: maps with what was found in them, what was chosen, and where all is from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.findings import Found, Identified
+
+METHOD_WORDS = {
+    "probability": "Probability that the element is visible",
+    "fit": "Net counts, fitted",
+    "roi": "Net counts in a window around the main line",
+    "cluster": "Probability in the summed spectrum of each cluster",
+}
+METHOD_FILE = {
+    "probability": "probability",
+    "fit": "net-counts",
+    "roi": "window",
+    "cluster": "cluster",
+}
+"""How methods are called in names of files."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where results come from.
+
+    Attributes
+    ----------
+    dataset : str
+        As it is called on the page; mostly the name of the file.
+    source : str
+        Digest of every count and of the calibration.
+    method : str
+        ``"probability"``, ``"fit"``, ``"roi"`` or ``"cluster"``.
+    model : str
+        Digest of the weights; empty where no model was asked.
+    pixel_size_mm : float or None
+        Distance of neighbouring pixels; None where nobody knows it.
+    overruled : tuple of (str, bool)
+        Elements that somebody declared present (True) or absent (False), against the classifier.
+    settings : mapping
+        Whatever else the result depends on, as JSON holds it.
+    made : str
+        When, in UTC: ``"2026-03-01 12:30 UTC"``.
+    """
+
+    dataset: str
+    source: str
+    method: str
+    region_px: int = 1
+    model: str = ""
+    model_name: str = ""
+    pixel_size_mm: float | None = None
+    overruled: tuple[tuple[str, bool], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    made: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
+
+    @property
+    def software(self) -> str:
+        """Name and version of this software."""
+        import xrfengine
+
+        return f"xrfengine {xrfengine.__version__}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, of text and numbers, for the header of a file; what is unknown is left out."""
+        facts = {
+            "dataset": self.dataset,
+            "cube_digest": self.source,
+            "method": self.method,
+            "region_px": self.region_px,
+            "model": self.model_name,
+            "model_digest": self.model,
+            "pixel_size_mm": self.pixel_size_mm,
+            "overruled": overruled_words(self.overruled),
+            "software": self.software,
+            "made": self.made,
+            **{f"setting_{name}": value for name, value in self.settings.items()},
+        }
+        return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """Some pixels with their spectrum: the selection, or a region that was kept.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (y, x)
+    spectrum : Spectrum
+        Summed over the pixels.
+    identified : tuple of Identified or None
+        None where nobody asked the classifier.
+    """
+
+    name: str
+    colour: str
+    mask: np.ndarray
+    spectrum: Spectrum
+    identified: tuple[Identified, ...] | None = None
+
+    @property
+    def n_pixels(self) -> int:
+        return int(np.count_nonzero(self.mask))
+
+    def present(self) -> tuple[Identified, ...]:
+        """What the sample holds here, by falling probability."""
+        listed = self.identified or ()
+        return tuple(item for item in listed if item.present and not item.is_instrument)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """One view of one scan.
+
+    Attributes
+    ----------
+    maps : ElementMaps
+    thresholds : dict
+        By symbol, in the unit of the maps.
+    found : tuple of Found
+    element : str
+        The one that is shown.
+    errors : dict or None
+        Standard errors of fitted maps by symbol, each (y, x).
+    areas : tuple of Area
+        Selection and regions.
+    """
+
+    cube: Cube
+    maps: ElementMaps
+    thresholds: Mapping[str, float]
+    found: tuple[Found, ...]
+    element: str
+    provenance: Provenance
+    errors: Mapping[str, np.ndarray] | None = None
+    areas: tuple[Area, ...] = ()
+
+    def name(self, what: str, suffix: str) -> str:
+        """A file's name: the data set, what it holds, and the suffix with its dot."""
+        return file_name(self.provenance.dataset, what) + suffix
+
+    def map_name(self, suffix: str) -> str:
+        """The name of a file with the map shown."""
+        method = METHOD_FILE.get(self.provenance.method, self.provenance.method)
+        return file_name(self.provenance.dataset, self.element, method) + suffix
+
+    @property
+    def pixel_size_mm(self) -> float | None:
+        return self.provenance.pixel_size_mm
+
+    def area_mm2(self, n_pixels: int) -> float | None:
+        """Of so many pixels; None where their size is unknown."""
+        size = self.pixel_size_mm
+        return None if size is None else n_pixels * size * size
+
+
+def file_name(*parts: str) -> str:
+    """Parts joined by ``_``, of what every file system takes; a data suffix is cut off.
+
+    >>> file_name("Portrait of a man.h5", "Hg", "probability")
+    'Portrait-of-a-man_Hg_probability'
+    """
+    clean = []
+    for part in parts:
+        part = re.sub(r"\.(h5|hdf5|nc|npz|npy|zarr|msa|emsa|txt|dat)$", "", part.strip())
+        part = re.sub(r"[^\w.+-]+", "-", part).strip("-.")[:80]
+        if part:
+            clean.append(part)
+    return "_".join(clean) or "xrf"
+
+
+def overruled_words(overruled: tuple[tuple[str, bool], ...]) -> str:
+    """``"As: absent, Co: present"``; empty where nothing was overruled."""
+    return ", ".join(f"{symbol}: {'present' if is_in else 'absent'}" for symbol, is_in in overruled)

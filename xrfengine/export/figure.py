@@ -1,0 +1,229 @@
+"""The map of an element as a picture for a report: scale bar, colour bar, caption.
+
+Drawn with matplotlib's Agg canvas, without pyplot: nothing outlives a call, and any thread may
+draw.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrfengine.export.analysis import METHOD_WORDS, Analysis, overruled_words
+from xrfengine.export.words import number
+from xrfengine.names import element_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, HAIRLINE = "#17211f", "#566360", "#c3cdcb"
+_WIDTH_IN = 6.4
+_MARGIN_IN = 0.15
+_FEWEST_PX = 1400
+"""The longer side of the map in the picture: small maps are drawn with several dots a pixel."""
+_LONGEST_IN = 7.6
+_THINNEST = 12
+"""Line scans are drawn with pixels longer across, or they would be a hair's breadth high."""
+_OPACITY = 0.85
+"""Of colour over grey: the painting shines through, as on the page."""
+_drawing = threading.Lock()
+"""matplotlib's fonts are shared, and not made for two threads."""
+
+
+def map_colours() -> tuple[str, ...]:
+    """The colours of maps, from low to high; their dark end would drown in the grey image."""
+    import colorcet
+
+    return tuple(colorcet.b_linear_bmy_10_95_c78[72:])
+
+
+def colour_top(values: np.ndarray, kind: str) -> float:
+    """Where the colours of a map end: 1 for probabilities, else the 99.8th percentile."""
+    if kind == "probability":
+        return 1.0
+    return max(float(np.percentile(values, 99.8)), 1.0)
+
+
+def painted(
+    values: np.ndarray,
+    total_counts: np.ndarray,
+    threshold: float,
+    top: float,
+    colours: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Colour from the threshold on, the total counts in grey below it; uint8 (y, x, 3).
+
+    Parameters
+    ----------
+    values, total_counts : ndarray, shape (y, x)
+    threshold, top : float
+        Where the colours begin and end, in the unit of ``values``.
+    """
+    low, high = np.percentile(total_counts, (1.0, 99.0))
+    share = np.clip((total_counts - low) / max(high - low, 1e-9), 0.0, 1.0)
+    rgb = np.repeat((24.0 + 206.0 * share)[..., None], 3, axis=2)
+    ramp = _rgb(colours or map_colours())
+    place = np.clip((values - threshold) / max(top - threshold, 1e-9), 0.0, 1.0)
+    shown = values >= threshold  # not where the map is no number
+    index = np.round(np.nan_to_num(place) * (len(ramp) - 1)).astype(int)
+    mixed = _OPACITY * ramp[index] + (1.0 - _OPACITY) * rgb
+    return np.where(shown[..., None], mixed, rgb).round().astype(np.uint8)
+
+
+def scale_bar_length(extent: float) -> float:
+    """A round length, 1, 2 or 5 times a power of ten, of about a quarter of ``extent``."""
+    wanted = extent / 4.0
+    power = 10.0 ** math.floor(math.log10(wanted))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= wanted)
+
+
+def map_figure(analysis: Analysis, *, colours: Sequence[str] | None = None) -> bytes:
+    """The map shown, as PNG with scale bar, colour bar and caption.
+
+    Raises
+    ------
+    SettingsError
+        If there is no map of the element.
+    """
+    maps, element = analysis.maps, analysis.element
+    values = maps[element]
+    threshold, top = _range(analysis, element)
+    image = painted(values, analysis.cube.total_counts, threshold, top, colours)
+    with _drawing:
+        return _draw(analysis, image, threshold, top, colours or map_colours())
+
+
+def _range(analysis: Analysis, element: str) -> tuple[float, float]:
+    threshold = float(analysis.thresholds.get(element, 0.5))
+    top = colour_top(analysis.maps[element], analysis.maps.kind)
+    return threshold, max(top, threshold + 1e-6)
+
+
+def _draw(
+    analysis: Analysis, image: np.ndarray, threshold: float, top: float, colours: Sequence[str]
+) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height, width = image.shape[:2]
+    wide = _WIDTH_IN - 2 * _MARGIN_IN
+    unit = wide / width
+    if height * unit > _LONGEST_IN:
+        unit = _LONGEST_IN / height
+    across = max(width * unit, min(height * unit / _THINNEST, wide))
+    high = max(height * unit, wide / _THINNEST if width > height else 0.0)
+    caption = caption_lines(analysis)
+    below = 0.86 + 0.155 * len(caption)
+    total = 0.4 + high + below
+    dpi = max(200.0, min(600.0, math.ceil(_FEWEST_PX / max(width, height)) / unit))
+    fig = Figure(figsize=(_WIDTH_IN, total), dpi=dpi, facecolor="white")
+    FigureCanvasAgg(fig)
+    left = _MARGIN_IN
+
+    def axes(x: float, y: float, w: float, h: float) -> Axes:
+        return fig.add_axes((x / _WIDTH_IN, y / total, w / _WIDTH_IN, h / total))
+
+    element = analysis.element
+    write(fig, left / _WIDTH_IN, 1 - 0.26 / total, f"{element}  {element_name(element)}", 11, INK,
+          weight="bold")  # fmt: skip
+    picture = axes(left, below, across, high)
+    picture.imshow(image, interpolation="auto", aspect="auto")
+    picture.set_axis_off()
+    _scale_bar(axes(left, below - 0.34, across, 0.24), analysis.pixel_size_mm, width)
+    bar_left = max(_WIDTH_IN - left - 2.9, left + 1.6)
+    _colour_bar(axes(bar_left, below - 0.22, 2.7, 0.09), threshold, top, colours)
+    write(fig, bar_left / _WIDTH_IN, (below - 0.53) / total, _unit_words(analysis, threshold), 7,
+          MUTED)  # fmt: skip
+    for row, line in enumerate(caption):
+        write(fig, left / _WIDTH_IN, (below - 0.80 - 0.155 * row) / total, line, 7, MUTED)
+    return png_bytes(fig, dpi, analysis)
+
+
+def write(fig: Figure, x: float, y: float, text: str, size: float, colour: str, **more) -> None:
+    """Plain text: a dollar in a file's name begins no formula."""
+    fig.text(x, y, text, fontsize=size, color=colour, parse_math=False, **more)
+
+
+def png_bytes(fig: Figure, dpi: float, analysis: Analysis) -> bytes:
+    """The figure as PNG, which says what made it."""
+    out = io.BytesIO()
+    facts = analysis.provenance
+    fig.savefig(
+        out,
+        format="png",
+        dpi=dpi,
+        metadata={"Software": facts.software, "Source": f"{facts.dataset} {facts.source}"},
+    )
+    return out.getvalue()
+
+
+def _unit_words(analysis: Analysis, threshold: float) -> str:
+    what = "probability" if analysis.maps.kind == "probability" else "net counts per pixel"
+    return f"{what}; grey below {number(threshold)}: total counts"
+
+
+def _scale_bar(ax: Axes, pixel_size_mm: float | None, width_px: int) -> None:
+    """A bar below the picture: where it covers nothing."""
+    extent = width_px * pixel_size_mm if pixel_size_mm else float(width_px)
+    length = scale_bar_length(extent)
+    if not pixel_size_mm:
+        length = max(round(length), 1)
+        words = f"{length:,} pixel{'s' if length != 1 else ''}"
+    elif length >= 100.0:
+        words = f"{length / 10:g} cm"
+    elif length < 0.1:
+        words = f"{length * 1000:g} µm"
+    else:
+        words = f"{length:g} mm"
+    ax.set_xlim(0, extent)
+    ax.set_ylim(0, 1)
+    ax.set_axis_off()
+    ax.plot([0, length], [0.75, 0.75], color=INK, lw=2.5, solid_capstyle="butt", clip_on=False)
+    ax.text(0, 0.42, words, fontsize=8, color=INK, va="top", parse_math=False)
+
+
+def _colour_bar(ax: Axes, low: float, high: float, colours: Sequence[str]) -> None:
+    ramp = _rgb(colours)[None].astype(np.uint8)
+    ax.imshow(ramp, aspect="auto", extent=(low, high, 0, 1), interpolation="auto")
+    ax.set_yticks([])
+    ticks = np.linspace(low, high, 4)
+    ax.set_xticks(ticks, [number(value) for value in ticks])
+    ax.tick_params(axis="x", labelsize=7, length=2, width=0.5, colors=INK, pad=2)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def caption_lines(analysis: Analysis, width: int = 112) -> list[str]:
+    """What must stand below a figure for it to be understood and repeated."""
+    import textwrap
+
+    facts, maps = analysis.provenance, analysis.maps
+    told = METHOD_WORDS.get(facts.method, facts.method)
+    if maps.region_px > 1:
+        told += f", averaged over {maps.region_px}×{maps.region_px} pixels"
+    height, w = maps.values.shape[1:]
+    size = f"{w:,} × {height:,} pixels"
+    if facts.pixel_size_mm:
+        size += f" of {facts.pixel_size_mm:g} mm"
+    share = float((maps[analysis.element] >= analysis.thresholds[analysis.element]).mean())
+    sentences = [
+        f"{facts.dataset}. {told}, from {number(analysis.thresholds[analysis.element])} on: "
+        f"{100 * share:.1f} % of the area. {size}."
+    ]
+    overruled = dict(facts.overruled)
+    if analysis.element in overruled:
+        sentences.append(f"Overruled by hand: {overruled_words(facts.overruled)}.")
+    model = f"model {facts.model[:8]}, " if facts.model else ""
+    sentences.append(f"{facts.software}, {model}data {facts.source[:8]}, {facts.made}.")
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
+
+
+def _rgb(colours: Sequence[str]) -> np.ndarray:
+    """Hexadecimal colours as float (n, 3), 0…255."""
+    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], dtype=np.float64)

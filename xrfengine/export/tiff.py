@@ -1,0 +1,64 @@
+"""Maps as 32-bit floating-point OME-TIFF: one channel an element, values as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xrfengine.cache import written_whole
+from xrfengine.cube import MAP_UNITS
+from xrfengine.export.analysis import METHOD_WORDS, Analysis
+
+
+def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> None:
+    """Write maps with the pixel's size, the elements and where they are from in their metadata.
+
+    Parameters
+    ----------
+    path : Path
+        Best called ``….ome.tif``.
+    elements : sequence of str
+        Symbols, a channel each; empty: the one that is shown.
+
+    Raises
+    ------
+    SettingsError
+        If there is no map of an element.
+    """
+    import tifffile
+
+    maps, facts = analysis.maps, analysis.provenance
+    chosen = tuple(elements) or (analysis.element,)
+    values = np.stack([maps[element] for element in chosen]).astype(np.float32, copy=False)
+    metadata = {
+        "axes": "CYX",
+        "Name": f"{facts.dataset} {' '.join(chosen)}",
+        "Description": f"{METHOD_WORDS.get(facts.method, facts.method)}; {facts.software}",
+        "Channel": {"Name": list(chosen)},
+        "MapAnnotation": {
+            "Namespace": "xrfengine",
+            **{name: str(value) for name, value in facts.to_dict().items()},
+            "unit": MAP_UNITS[maps.kind],
+            "threshold": "; ".join(f"{e} {analysis.thresholds[e]:.6g}" for e in chosen),
+        },
+    }
+    resolution = {}
+    if facts.pixel_size_mm:
+        for axis in "XY":
+            metadata[f"PhysicalSize{axis}"] = facts.pixel_size_mm
+            metadata[f"PhysicalSize{axis}Unit"] = "mm"
+        per_cm = 10.0 / facts.pixel_size_mm
+        resolution = {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+    with written_whole(path) as beside:
+        tifffile.imwrite(
+            beside,
+            values,
+            ome=True,
+            photometric="minisblack",
+            compression="zlib",
+            software=facts.software,
+            metadata=metadata,
+            **resolution,
+        )
