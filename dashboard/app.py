@@ -24,6 +24,8 @@ from dashboard.views.clusters import ClustersView
 from dashboard.views.compare import CompareView
 from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
+from dashboard.views.export import STAGE as EXPORT
+from dashboard.views.export import ExportView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
 from dashboard.views.small_maps import SmallMapsView
@@ -80,12 +82,15 @@ def compose(
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
     )
-    stage = Stage(session, _acts(session, results, tour))
+    export = ExportView(session, results)
+    acts = {**_acts(session, results, tour), EXPORT: Act("Export", export.build)}
+    stage = Stage(session, acts)
     grid = pn.Column(
         notice, *views, status, stage, tour,
         stylesheets=[_GRID], sizing_mode="stretch_both", margin=0,
     )  # fmt: skip
-    source = SourceView(session, results, ActionsView(session, results, history, saved, links))
+    actions = ActionsView(session, results, history, saved, links)
+    source = SourceView(session, results, actions, export.button)
     whole = page([source], [grid], dark=session.theme == "dark")
 
     def follow_theme(event) -> None:

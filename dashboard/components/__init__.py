@@ -256,3 +256,26 @@ class ActButtons(_Component):
     value = param.String("")
     items = param.List([], doc="(act, icon, label, description)")
     _esm = _code("act_buttons")
+
+
+class ExportButtons(_Component):
+    """Saves the map shown as a picture, opens the export, and takes files that are sent."""
+
+    title = param.String("", doc="Name of the picture's file; empty: no map yet.")
+    busy = param.Boolean(False)
+    is_open = param.Boolean(False)
+    _esm = _code("export_buttons")
+
+
+class ExportList(_Component):
+    """What can be taken home, with a preview of the picture."""
+
+    groups = param.List([], doc="{title, items: [{id, title, told, size, file, ready, why}]}")
+    preview = param.String("", doc="The picture as a data address; empty: the caption says why.")
+    caption = param.String("")
+    running = param.String("", doc="Id of what is being made.")
+    fraction = param.Number(0.0)
+    message = param.String("")
+    problem = param.String("")
+    problem_of = param.String("")
+    _esm = _code("export_list")

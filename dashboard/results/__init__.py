@@ -12,6 +12,7 @@ from typing import Any
 import param
 
 from dashboard.latest import Deliver
+from dashboard.results.exporting import ExportResults
 from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
 from dashboard.results.selection import SelectionResults
@@ -21,7 +22,7 @@ from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
 
 
-class Results(MapResults, SelectionResults, GroupResults):
+class Results(MapResults, SelectionResults, GroupResults, ExportResults):
     """Results of one session. Set only here; views watch."""
 
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -19,9 +20,9 @@ _BAR = """:host { align-items: center; flex-wrap: nowrap; gap: 8px; min-width: 0
 
 
 class SourceView(pn.viewable.Viewer):
-    """What stands in the page's header."""
+    """What stands in the page's header; ``actions`` are buttons of other views."""
 
-    def __init__(self, session: Session, results: Results, actions: pn.viewable.Viewer) -> None:
+    def __init__(self, session: Session, results: Results, *actions: Any) -> None:
         super().__init__()
         self.session, self.results = session, results
         logo = asset("logo.svg").read_text(encoding="utf-8").replace("#0b6e6e", "currentColor")
@@ -46,7 +47,7 @@ class SourceView(pn.viewable.Viewer):
                     "overflow": "hidden"},
         )  # fmt: skip
         self._layout = pn.Row(
-            brand, self._picker, self._facts, actions,
+            brand, self._picker, self._facts, *actions,
             sizing_mode="stretch_width", margin=0, align="center",
             stylesheets=[_BAR], styles={"color": "var(--xrf-ink)"},
         )  # fmt: skip

@@ -83,8 +83,12 @@ def scale_bar_length(extent: float) -> float:
     return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= wanted)
 
 
-def map_figure(analysis: Analysis, *, colours: Sequence[str] | None = None) -> bytes:
+def map_figure(
+    analysis: Analysis, *, colours: Sequence[str] | None = None, dpi: float | None = None
+) -> bytes:
     """The map shown, as PNG with scale bar, colour bar and caption.
+
+    ``dpi`` None: 200 to 600, so that small maps have sharp pixels. The picture is 6.4 inches wide.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def map_figure(analysis: Analysis, *, colours: Sequence[str] | None = None) -> b
     threshold, top = _range(analysis, element)
     image = painted(values, analysis.cube.total_counts, threshold, top, colours)
     with _drawing:
-        return _draw(analysis, image, threshold, top, colours or map_colours())
+        return _draw(analysis, image, threshold, top, colours or map_colours(), dpi)
 
 
 def _range(analysis: Analysis, element: str) -> tuple[float, float]:
@@ -106,7 +110,12 @@ def _range(analysis: Analysis, element: str) -> tuple[float, float]:
 
 
 def _draw(
-    analysis: Analysis, image: np.ndarray, threshold: float, top: float, colours: Sequence[str]
+    analysis: Analysis,
+    image: np.ndarray,
+    threshold: float,
+    top: float,
+    colours: Sequence[str],
+    dpi: float | None,
 ) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -121,7 +130,7 @@ def _draw(
     caption = caption_lines(analysis)
     below = 0.86 + 0.155 * len(caption)
     total = 0.4 + high + below
-    dpi = max(200.0, min(600.0, math.ceil(_FEWEST_PX / max(width, height)) / unit))
+    dpi = dpi or max(200.0, min(600.0, math.ceil(_FEWEST_PX / max(width, height)) / unit))
     fig = Figure(figsize=(_WIDTH_IN, total), dpi=dpi, facecolor="white")
     FigureCanvasAgg(fig)
     left = _MARGIN_IN

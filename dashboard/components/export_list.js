@@ -1,0 +1,24 @@
+// What can be taken home, and how the picture will look.
+function render({model, view, el}) {
+  const item = (each) => {
+    const running = model.running == each.id
+    return h("div", {class: "xrf-export-row"},
+      h("div", {class: "xrf-export-words"}, h("strong", {}, each.title), h("span", {}, each.told),
+        model.problem_of == each.id && h("span", {class: "xrf-export-problem", role: "alert"}, model.problem)),
+      h("span", {class: "xrf-small xrf-num", title: "About, before it is compressed"}, each.size),
+      running
+        ? h("div", {class: "xrf-export-run", role: "status"}, h("span", {class: "xrf-small"}, model.message),
+            h("span", {class: "xrf-progress"}, h("div", {style: `width:${model.fraction * 100}%`})),
+            h("button", {class: "xrf-link", "data-key": `stop-${each.id}`, onclick: () => model.send_msg({cancel: true})}, "cancel"))
+        : h("button", {class: "xrf-button xrf-with-icon", "data-key": each.id, disabled: Boolean(model.running) || !each.ready,
+            "aria-label": `Download ${each.title}`, title: each.ready ? each.file : each.why,
+            onclick: () => model.send_msg({make: each.id})}, icon("download"), "Download"))
+  }
+  show(model, view, el, ["groups", "preview", "caption", "running", "fraction", "message", "problem", "problem_of"], () =>
+    h("div", {class: "xrf-export"},
+      h("div", {class: "xrf-export-list", "data-scroll": "exports"}, model.groups.map((group) => h("section", {},
+        h("h3", {}, group.title), group.items.map(item)))),
+      h("figure", {class: "xrf-export-preview"},
+        model.preview ? h("img", {src: model.preview, alt: model.caption}) : h("p", {class: "xrf-hint"}, model.caption))))
+}
+export default {render}

@@ -1,0 +1,103 @@
+"""From what a session shows to what is taken home; pure but for reading the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.shown import HIGHLIGHT
+from xrfengine.errors import XRFError
+from xrfengine.export.analysis import METHOD_FILE, Analysis, Area, Provenance, file_name
+from xrfengine.export.script import Source
+
+
+def analysis_of(session: Any, results: Any) -> Analysis:
+    """The view as it is now; on the loop, for threads must not look at the session.
+
+    Raises
+    ------
+    XRFError
+        If there are no maps yet, or none of the chosen element.
+    """
+    opened, maps = results.opened, results.maps
+    if opened is None or maps is None or results.map_state.kind == "loading":
+        raise XRFError("The maps are not there yet", "Wait until they are, then export them.")
+    if session.element not in maps.elements:
+        raise XRFError(
+            f"There is no map of {session.element} by this method",
+            "Choose another element, or another method above the map.",
+        )
+    moved = session.thresholds_of(session.method)
+    model = results.engine.classifier
+    settings: dict[str, Any] = {}
+    if moved:
+        settings["moved_thresholds"] = sorted(moved)
+    if session.method == "cluster":
+        settings["clusters"] = repr(results.cluster_settings())
+    return Analysis(
+        opened.cube,
+        maps,
+        {**results.starts, **moved},
+        results.found,
+        session.element,
+        Provenance(
+            dataset=opened.label,
+            source=opened.cube.digest,
+            method=session.method,
+            region_px=maps.region_px,
+            model=model.digest,
+            model_name=model.name,
+            pixel_size_mm=pixel_size_mm(results),
+            overruled=tuple((s, said == "present") for s, said in session.overrides.verdicts),
+            settings=settings,
+        ),
+        results.errors,
+        areas_of(results),
+    )
+
+
+def picture_name(session: Any, results: Any) -> str:
+    """Of the file a picture of the shown map is saved to; empty while there is none."""
+    opened, maps = results.opened, results.maps
+    if opened is None or maps is None or session.element not in maps.elements:
+        return ""
+    if results.map_state.kind == "loading":
+        return ""
+    method = METHOD_FILE.get(session.method, session.method)
+    return file_name(opened.label, session.element, method) + ".png"
+
+
+def pixel_size_mm(results: Any) -> float | None:
+    """Distance of pixels: entered by somebody, else what the file says, else None."""
+    entered = results.notes.of(results.opened.id).get("pixel_size_mm")
+    if isinstance(entered, int | float) and 0 < entered < 1e4:
+        return float(entered)
+    return results.opened.cube.instrument.pixel_size_mm
+
+
+def areas_of(results: Any) -> tuple[Area, ...]:
+    """The selection."""
+    selected = results.selected
+    if selected is None:
+        return ()
+    return (
+        Area(
+            selected.title,
+            selected.colour or HIGHLIGHT,
+            selected.mask,
+            selected.spectrum,
+            selected.identified,
+        ),
+    )
+
+
+def source_of(session: Any, results: Any, analysis: Analysis) -> Source:
+    """How a script finds the scan and draws the selection again."""
+    path, chosen = results.opened.cube.path, session.selection
+    file = ""
+    if path is not None and results.opened.id != "demo":
+        file = path.replace("\\", "/").rpartition("/")[2]
+    vertices = {}
+    if chosen is not None and chosen.source == "map" and results.selected is not None:
+        vertices[results.selected.title] = chosen.vertices
+    clusters = analysis.provenance.settings.get("clusters", "")
+    return Source(file, clusters, vertices)

@@ -1,0 +1,185 @@
+"""Taking it home from the page: what is made is what is shown."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import tifffile
+import xarray as xr
+from PIL import Image
+
+from dashboard.exports import analysis_of, picture_name
+from dashboard.session import Selection
+from dashboard.views.export import STAGE, Courier, ExportView, groups, size_words
+from xrfengine.errors import XRFError
+from xrfengine.export.kinds import KINDS
+
+BOX = ((2.0, 2.0), (9.0, 2.0), (9.0, 8.0), (2.0, 8.0))
+
+
+async def made(results, kind):
+    """The bytes of a file, as the page would send them."""
+    results.make(kind, kind)
+    await results.settled()
+    assert results.made_problem == ("", "")
+    return results.made.read_bytes()
+
+
+def test_the_quick_picture_is_of_the_map_shown_and_well_named(visit):
+    async def steps(session, results):
+        session.element = "Hg"
+        assert picture_name(session, results) == "Scan-quarters_Hg_probability.png"
+        picture = Image.open(io.BytesIO(await made(results, "png")))
+        assert results.made.name == "Scan-quarters_Hg_probability.png"
+        assert picture.width > 1000
+        assert results.opened.cube.digest in picture.info["Source"]
+
+    visit(steps)
+
+
+def test_values_leave_as_they_are_shown(visit, tmp_path):
+    async def steps(session, results):
+        session.element = "Hg"
+        session.threshold = 0.7
+        session.overrule("As", "absent")
+        session.selection = Selection("map", BOX)
+        await results.settled()
+        (tmp_path / "a.ome.tif").write_bytes(await made(results, "tiff"))
+        values = tifffile.imread(tmp_path / "a.ome.tif")
+        np.testing.assert_array_equal(values, results.maps["Hg"])
+        (tmp_path / "a.nc").write_bytes(await made(results, "netcdf"))
+        with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+            assert float(data["threshold"].sel(element="Hg")) == 0.7
+            assert data.attrs["overruled"] == "As: absent"
+            assert data.attrs["model_digest"] == results.engine.classifier.digest
+            assert int(data["regions"].sum()) == int(results.selected.mask.sum())
+            np.testing.assert_array_equal(data["maps"], results.maps.values)
+
+    visit(steps)
+
+
+def test_fitted_maps_leave_with_their_errors(visit, tmp_path):
+    async def steps(session, results):
+        session.method = "fit"
+        await results.settled()
+        assert results.errors
+        (tmp_path / "a.nc").write_bytes(await made(results, "netcdf"))
+        with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+            element = results.maps.elements[0]
+            np.testing.assert_array_equal(
+                data["errors"].sel(element=element), results.errors[element]
+            )
+
+    visit(steps)
+
+
+def test_everything_holds_every_file(visit):
+    async def steps(session, results):
+        session.selection = Selection("map", BOX)
+        await results.settled()
+        with zipfile.ZipFile(io.BytesIO(await made(results, "all"))) as archive:
+            names = archive.namelist()
+            assert archive.testzip() is None
+        analysis = analysis_of(session, results)
+        left_out = {"png", "tiff", "all"}  # the zips of all elements hold them
+        assert names == [KINDS[kind].name(analysis) for kind in KINDS if kind not in left_out]
+
+    visit(steps)
+
+
+def test_before_the_maps_are_there_nothing_can_be_taken(visit):
+    async def steps(session, results):
+        results.open()  # again: the maps are gone for a moment
+        assert picture_name(session, results) == ""
+        with pytest.raises(XRFError, match="not there yet"):
+            analysis_of(session, results)
+        results.make("png", "Picture")
+        kind, told = results.made_problem
+        assert kind == "png"
+        assert "Wait" in told
+        await results.settled()
+        assert picture_name(session, results)
+
+    visit(steps)
+
+
+def test_a_cancelled_file_is_not_sent(visit):
+    async def steps(session, results):
+        results.make("all", "Everything")
+        assert results.making == "all"
+        results.stop_making()
+        await results.settled()
+        assert results.making == ""
+        assert results.made is None
+
+    visit(steps)
+
+
+def test_another_data_set_ends_what_is_being_made(visit):
+    async def steps(session, results):
+        results.make("all", "Everything")
+        session.dataset = "line"
+        assert results.making == ""
+        await results.settled()
+        assert results.made is None
+
+    visit(steps)
+
+
+def test_the_list_tells_what_each_file_will_hold(visit):
+    async def steps(session, results):
+        session.element = "Hg"
+        view = ExportView(session, results)
+        listed = groups(analysis_of(session, results))
+        items = {item["id"]: item for group in listed for item in group["items"]}
+        assert set(items) == set(KINDS), "whatever can be made is listed"
+        assert items["png"]["title"] == "Picture of Hg"
+        assert items["tiff"]["size"] == "3 kB"
+        session.stage = STAGE
+        built = view.build()
+        await view._drawing.finished()
+        assert built.preview.startswith("data:image/png;base64,")
+        session.selection = Selection("map", BOX)
+        await results.settled()
+        told = {item["id"]: item["told"] for group in built.groups for item in group["items"]}
+        assert f"the whole scan and {results.selected.title}" in told["csv"]
+
+    visit(steps)
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "words"), [(1, "1 kB"), (314_000, "314 kB"), (1_400_000, "1.4 MB"), (6e7, "60 MB")]
+)
+def test_sizes_in_words(n_bytes, words):
+    assert size_words(n_bytes) == words
+
+
+class Sink:
+    def __init__(self):
+        self.pieces = []
+
+    def _send_msg(self, data):
+        self.pieces.append(data)
+
+
+def test_files_travel_in_pieces_that_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("dashboard.views.export.PIECE_BYTES", 10)
+    path = tmp_path / "a.csv"
+    path.write_bytes(bytes(range(25)))
+    sink = Sink()
+    courier = Courier(sink)
+    courier.deliver(path)
+    number = sink.pieces[0]["id"]
+    for index in (1, 2):
+        courier.take({"id": number - 1, "next": index})  # of another file: not heard
+        courier.take({"id": number, "next": index})
+    assert [len(piece["bytes"]) for piece in sink.pieces] == [10, 10, 5]
+    assert b"".join(piece["bytes"] for piece in sink.pieces) == bytes(range(25))
+    assert {piece["pieces"] for piece in sink.pieces} == {3}
+    courier.take({"received": number})
+    assert not path.exists()
+    courier.take({"id": number, "next": 0})
+    assert len(sink.pieces) == 3
