@@ -65,4 +65,3 @@ def test_the_export_page_shows_the_picture_and_hands_files_over(visit, address):
         assert "Scan-quarters_maps.nc" in archive.namelist()
     visit.page.keyboard.press("Escape")
     stage.wait_for(state="hidden")
-    visit.page.keyboard.press("Escape")
