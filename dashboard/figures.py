@@ -52,12 +52,15 @@ def pixel_image(values: np.ndarray, name: str) -> hv.Image:
 
 
 def element_map() -> hv.Overlay:
-    """Grey image of the total counts, the map in colour, clusters, and the selection."""
+    """Grey image of the total counts, the map in colour, clusters, the selection, and a line."""
     layers = [pixel_image(BLANK, name) for name in ("grey", "values", "clusters", "mask")]
-    border = hv.Segments(np.zeros((0, 4)), ["column", "row", "column1", "row1"])
-    return hv.Overlay([*layers, border.opts(hooks=[_named("border")])]).opts(
-        invert_yaxis=True, xaxis=None, yaxis=None
-    )
+    strokes = [
+        hv.Segments(np.zeros((0, 4)), ["column", "row", "column1", "row1"]).opts(
+            hooks=[_named(name)]
+        )
+        for name in ("border", "line")
+    ]
+    return hv.Overlay([*layers, *strokes]).opts(invert_yaxis=True, xaxis=None, yaxis=None)
 
 
 def spectra() -> hv.Overlay:

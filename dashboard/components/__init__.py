@@ -168,9 +168,15 @@ class Tour(_Component):
 
 
 class Tools(_Component):
-    """What dragging does on a plot; the tools are found by ``prefix-name``."""
+    """What dragging does on a plot; the tools are found by ``prefix-name``.
+
+    The one chosen stands as ``__mode`` on the figure, for what is drawn without a tool of Bokeh's;
+    ``__choose`` there chooses another.
+    """
 
     options = param.List(["Move", "Lasso", "Box"])
+    actions = param.List([], doc="Buttons that are told to ``on_message`` as ``{action}``.")
+    vertical = param.Boolean(False)
     value = param.String("Move", doc="The one active at first.")
     prefix = param.String("")
     _esm = _code("tools")
@@ -192,6 +198,7 @@ class Toggle(_Component):
 
     value = param.Boolean(False)
     label = param.String("")
+    icon = param.String("", doc="Name of an icon; empty: the label is written out.")
     description = param.String("")
     _esm = _code("toggle")
 
@@ -279,3 +286,11 @@ class ExportList(_Component):
     problem = param.String("")
     problem_of = param.String("")
     _esm = _code("export_list")
+
+
+class MapSettings(_Component):
+    """Settings of the map; what changes is told to ``on_message``."""
+
+    is_cropped = param.Boolean(False)
+    is_turned = param.Boolean(False)
+    _esm = _code("map_settings")

@@ -43,6 +43,8 @@ class Results(MapResults, SelectionResults, GroupResults, ExportResults):
             # Where counts matter depends on the scan; and a found element may be absent here.
             self.session.thresholds = {}
             self.session.selection = None
+            # Nor do places of another scan mean anything.
+            self.session.param.update(crop=None, turns=0, mirrored=False, profile=None)
         self.open()
 
     def open(self) -> None:

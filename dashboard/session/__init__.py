@@ -18,15 +18,17 @@ from dashboard.session.compare import CompareChoices
 from dashboard.session.elements import METHODS, REGIONS_PX, ElementChoices, read_thresholds
 from dashboard.session.groups import CLUSTER_METHODS, COLOUR_BY, GroupChoices
 from dashboard.session.kept import Kept
-from dashboard.session.map import MapChoices
+from dashboard.session.map import COLOURS, NORMALISE, MapChoices
 from dashboard.session.page import PageChoices
 from dashboard.session.regions import RegionChoices, Selection
 from dashboard.session.spectrum import SCALES, SpectrumChoices
 
 __all__ = [
     "CLUSTER_METHODS",
+    "COLOURS",
     "COLOUR_BY",
     "METHODS",
+    "NORMALISE",
     "REGIONS_PX",
     "SCALES",
     "THEMES",

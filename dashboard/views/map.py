@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.models import ColorBar
 
-from dashboard import figures, stock
+from dashboard import figures
+from dashboard.canvas.layers import MapCanvas
+from dashboard.canvas.sheet import MapSheet
 from dashboard.components import Caption, Choice, Toggle, Tools
+from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import (
-    HIGHLIGHT,
-    cluster_colour,
-    grey_limits,
-    outline,
-)
+from dashboard.pictures import cluster_colour
 from dashboard.results import Results
 from dashboard.session import Selection, Session
+from dashboard.sheet import Sheet
 from dashboard.shown import verdict_words
 
 METHOD_NAMES = {
@@ -34,6 +32,7 @@ _METHODS_TOLD = (
     "its main line, less the background beside it. By cluster: probability in the summed spectrum "
     "of each cluster"
 )
+_CORNER = ":host { position: absolute !important; left: 4px; top: 4px; z-index: 6; }"
 
 
 class MapView(pn.viewable.Viewer):
@@ -43,9 +42,19 @@ class MapView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._marked: np.ndarray | None = None
-        self._build_figure()
+        self.canvas = canvas = MapCanvas(results.deliver, self._cannot_paint)
+        canvas.on_polygon(
+            lambda vertices: setattr(session, "selection", Selection("map", vertices))
+        )
+        canvas.on_crop(lambda crop: setattr(session, "crop", crop))
+        self._hover = figures.map_hover(canvas.figure)
+        canvas.figure.add_tools(self._hover)
         self._title = Caption(text="Map")
-        tools = Tools(prefix="xrf-map", options=list(self._tools)[:3], width=134)
+        self._tools = Tools(
+            prefix="xrf-map", options=[*list(canvas.tools)[:3], "Crop"], vertical=True, margin=0,
+            stylesheets=[_CORNER],
+            on_message=lambda data: setattr(session, "crop", None) if data.get("action") else None,
+        )  # fmt: skip
         method = Choice(
             options=[*METHOD_NAMES.items()], value=session.method, boxed=True, width=168,
             height=32, margin=0, label="What the map shows", description=_METHODS_TOLD,
@@ -53,16 +62,22 @@ class MapView(pn.viewable.Viewer):
         method.link(session, value="method")
         session.param.watch(lambda e: method.param.update(value=e.new), "method")
         self._clusters_on = Toggle(
-            label="Clusters", value=session.show_clusters, width=80, margin=0,
-            description="Lay the clusters over the map",
+            label="Clusters", icon="bubble_chart", value=session.show_clusters, width=32, margin=0,
+            description="Clusters: lay them over the map",
         )  # fmt: skip
         self._clusters_on.link(session, value="show_clusters")
+        sheet = Sheet(
+            "Map settings", lambda: MapSheet(session, results), icon="tune",
+            description="Map settings: colours, scale, and how the picture lies",
+        )  # fmt: skip
         self._cover = state_cover(self._act)
         self._layout = pane(
-            title_row(self._title, method, self._clusters_on, tools),
+            title_row(self._title, method, self._clusters_on, sheet.button),
             body(
-                pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0),
+                pn.pane.Bokeh(canvas.figure, sizing_mode="stretch_both", margin=0),
+                self._tools,
                 self._cover,
+                sheet.panel,
             ),
             *([] if below is None else [below]),
             area="map",
@@ -76,48 +91,15 @@ class MapView(pn.viewable.Viewer):
         session.param.watch(lambda *e: self._show_map(), ["element", "threshold"])
         results.param.watch(lambda *e: self._show_map(), "overruled")
         session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
+        session.param.watch(lambda *e: self._turn(), list(CHOICES))
         self._show_state()
 
     def __panel__(self) -> pn.Column:
         return self._layout
 
-    def _build_figure(self) -> None:
-        self._tools = figures.drag_tools()
-        for name, tool in self._tools.items():
-            tool.name = f"xrf-map-{name}"
-        fig = stock.take("map")
-        fig.toolbar.tools = list(self._tools.values())
-        fig.name = "xrf-map-figure"
-        self._mappers = figures.mappers(fig)
-        self._hover = figures.map_hover(fig)
-        fig.add_tools(self._hover)
-        fig.toolbar.active_scroll = self._tools["wheel"]
-        fig.toolbar.active_drag = self._tools["Move"]
-        self._size = figures.keep_square(fig)
-        mailbox = figures.selection_mailbox(fig)
-        mailbox.on_change("data", self._take_selection)
-        fig.add_layout(
-            ColorBar(
-                color_mapper=self._mappers["values"], height=8, padding=6, margin=0,
-                label_standoff=4, bar_line_color=None, background_fill_alpha=0,
-                major_tick_line_color=None, border_line_color=None,
-            ),
-            "below",
-        )  # fmt: skip
-        fig.min_border = 4
-        fig.min_border_right = fig.min_border_left = 16
-        # The painting shines through, so that one knows where one is.
-        figures.layer(fig, "values").glyph.global_alpha = 0.85
-        figures.layer(fig, "clusters").visible = False
-        figures.layer(fig, "clusters").glyph.global_alpha = 0.92
-        figures.layer(fig, "mask").visible = False
-        figures.layer(fig, "border").glyph.update(line_color=HIGHLIGHT, line_width=1.5)
-        self._figure = fig
-
-    def _take_selection(self, attr: str, old: dict, new: dict) -> None:
-        vertices = tuple(zip(new["x"], new["y"], strict=True))
-        if len(vertices) >= 3:
-            self.session.selection = Selection("map", vertices)
+    @property
+    def _figure(self):
+        return self.canvas.figure
 
     def _act(self, action: str) -> None:
         if self.results.opened is None:
@@ -125,39 +107,47 @@ class MapView(pn.viewable.Viewer):
         else:
             self.results.retry_maps()
 
+    def _cannot_paint(self, error) -> None:
+        self._cover.param.update(
+            kind="error", message=error.message, hint=error.hint, action="", covers=False
+        )
+
+    # ---- how it lies
+
+    def _display(self) -> Display:
+        return Display.of(self.session, self.results.opened.cube.shape[:2])
+
     def _show_scan(self) -> None:
         opened = self.results.opened
-        if opened is None:
-            return
-        height, width = opened.cube.shape[:2]
-        grey = self._mappers["grey"]
-        grey.low, grey.high = grey_limits(opened.total_counts)
-        blank = np.zeros((height, width), np.uint8)
-        figures.put_image(self._figure, "grey", opened.total_counts)
-        figures.put_image(self._figure, "values", np.full((height, width), np.nan, np.float32))
-        figures.put_image(self._figure, "clusters", blank)
-        figures.put_image(self._figure, "mask", blank)
-        self._size.tags = [width, height]
+        if opened is not None:
+            self._marked = None
+            self.canvas.open(opened.total_counts, self._display())
+            self._show_way()
+
+    def _turn(self) -> None:
+        if self.results.opened is not None:
+            self.canvas.turn(self._display())
+            self._show_way()
+
+    def _show_way(self) -> None:
+        self._tools.actions = ["Uncrop"] if self.canvas.display.crop is not None else []
+
+    # ---- what it shows
 
     def _show_map(self) -> None:
         maps, session = self.results.maps, self.session
         if maps is None or self.results.opened is None or session.element not in maps.elements:
             self._show_no_map()
             return
-        values = maps[session.element]
         start = self.results.starts.get(session.element, 0.5)
         low = session.threshold if session.threshold is not None else start
-        mapper = self._mappers["values"]
-        source = figures.layer(self._figure, "values").data_source
-        if source.data["image"][0] is not values:
-            # One column is patched; zoom, tools and the other layers stay as they are.
-            images = {"image": [values]}
-            if (errors := self.results.errors) is not None:
-                images["error"] = [errors[session.element]]
-            self._hover.tooltips = figures.tooltip(maps.kind, errors is not None)
-            source.data = {**figures.placed(source.data), **images}
+        errors = self.results.errors
+        self._hover.tooltips = figures.tooltip(maps.kind, errors is not None)
+        self.canvas.paint(
+            "values", maps[session.element], None if errors is None else errors[session.element]
+        )
         high = max(self.results.top(session.element), low + 1e-6)
-        mapper.update(low=low, high=high)
+        self.canvas.mappers["values"].update(low=low, high=high)
         coarse = f"{maps.region_px}×{maps.region_px} px" if maps.region_px > 1 else ""
         said = verdict_words(session.overrides.of(session.element))
         self._title.param.update(
@@ -171,11 +161,7 @@ class MapView(pn.viewable.Viewer):
         if maps is None or self.results.opened is None:
             self._title.param.update(text=element or "Map", detail="")
             return
-        source = figures.layer(self._figure, "values").data_source
-        shape_yx = self.results.opened.cube.shape[:2]
-        source.data = {
-            **figures.placed(source.data), "image": [np.full(shape_yx, np.nan, np.float32)]
-        }  # fmt: skip
+        self.canvas.paint("values", None)
         self._title.param.update(
             text=f"{element} {element_name(element)}",
             detail="not in the fit: its lines do not show in the scan's summed spectrum",
@@ -183,33 +169,27 @@ class MapView(pn.viewable.Viewer):
 
     def _show_clusters(self) -> None:
         clusters = self.results.clusters
-        layer = figures.layer(self._figure, "clusters")
+        layer = self.canvas.layer("clusters")
         layer.visible = self.session.show_clusters and clusters is not None
         self._clusters_on.value = self.session.show_clusters
         if not layer.visible:
             return
         n = clusters.clustering.n_clusters
-        mapper = self._mappers["clusters"]
-        mapper.update(
+        self.canvas.mappers["clusters"].update(
             palette=[figures.CLEAR, *(cluster_colour(i) for i in range(n))],
             low=-0.5,
             high=n + 0.5,
         )
-        image = (clusters.clustering.labels + 1).astype(np.uint16)
-        layer.data_source.data = {**layer.data_source.data, "image": [image]}
+        self.canvas.paint("clusters", (clusters.clustering.labels + 1).astype(np.uint16))
 
     def _show_selection(self) -> None:
         selected = self.results.selected
-        mask = figures.layer(self._figure, "mask")
-        border = figures.layer(self._figure, "border")
+        mask, border = self.canvas.layer("mask"), self.canvas.layer("border")
         mask.visible = border.visible = selected is not None
         if selected is None or selected.mask is self._marked:
             return
         self._marked = selected.mask
-        image = selected.mask.astype(np.uint8)
-        mask.data_source.data = {**mask.data_source.data, "image": [image]}
-        x0, y0, x1, y1 = outline(selected.mask).T
-        border.data_source.data = {"column": x0, "row": y0, "column1": x1, "row1": y1}
+        self.canvas.paint("mask", selected.mask.astype(np.uint8))
 
     def _show_state(self) -> None:
         show_state(self._cover, self.results.map_state, has_content=self.results.opened is not None)

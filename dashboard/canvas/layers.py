@@ -1,0 +1,286 @@
+"""The figure of the map and what is painted on it, for whichever way the scan is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from bokeh.models import BoxAnnotation, ColorBar, ColumnDataSource, CustomJS
+
+from dashboard import figures, stock
+from dashboard.canvas import viewport
+from dashboard.display import Display
+from dashboard.latest import Deliver, LatestOnly
+from dashboard.pictures import HIGHLIGHT, grey_limits
+from xrfengine.errors import XRFError
+from xrfengine.jobs import CancelToken, Progress
+
+_JOIN: dict[str, viewport.Join] = {
+    "grey": "mean",
+    "values": "max",
+    "error": "max",
+    "clusters": "pick",
+    "mask": "max",
+}
+_SETTLED = """
+if (!view.tags[0]) return
+clearTimeout(fig.__settle)
+fig.__settle = setTimeout(() => {
+    const x = fig.x_range, y = fig.y_range
+    view.data = {view: [x.start, x.end, y.start, y.end, fig.inner_width, fig.inner_height]}
+}, 50)
+"""
+_DRAW = """
+const mode = fig.__mode
+if (mode != "Line" && mode != "Crop") return
+const {x, y} = cb_obj
+if (cb_obj.event_name == "panstart") fig.__from = [x, y]
+if (!fig.__from) return
+const [x0, y0] = fig.__from
+if (mode == "Line") line.data = {column: [x0], row: [y0], column1: [x], row1: [y]}
+else box.setv({left: Math.min(x0, x), right: Math.max(x0, x), top: Math.max(y0, y),
+    bottom: Math.min(y0, y), visible: true}, {sync: false})
+if (cb_obj.event_name != "panend") return
+fig.__from = null
+box.setv({visible: false}, {sync: false})
+fig.__choose("Move")
+mailbox.data = {mode: [mode], x0: [x0], y0: [y0], x1: [x], y1: [y]}
+"""
+
+
+class MapCanvas:
+    """The map's figure. Images are given as the scan has them, and painted as it is shown.
+
+    Parameters
+    ----------
+    deliver : callable
+        See :func:`dashboard.latest.session_deliver`.
+    failed : callable
+        Is told what could not be painted.
+    """
+
+    def __init__(self, deliver: Deliver, failed: Callable[[XRFError], None]) -> None:
+        self.display = Display((1, 1))
+        self._failed = failed
+        self._work = LatestOnly(deliver)
+        self._images: dict[str, np.ndarray] = {}
+        self._due: set[str] = set()
+        self._view: tuple[float, ...] | None = None
+        self._build()
+
+    def _build(self) -> None:
+        self.tools = figures.drag_tools()
+        for name, tool in self.tools.items():
+            tool.name = f"xrf-map-{name}"
+        fig = self.figure = stock.take("map")
+        fig.toolbar.tools = list(self.tools.values())
+        fig.name = "xrf-map-figure"
+        self.mappers = figures.mappers(fig)
+        fig.toolbar.active_scroll = self.tools["wheel"]
+        fig.toolbar.active_drag = self.tools["Move"]
+        self._size = figures.keep_square(fig)
+        self._polygon = figures.selection_mailbox(fig)
+        fig.add_layout(
+            ColorBar(
+                color_mapper=self.mappers["values"], height=8, padding=6, margin=0,
+                label_standoff=4, bar_line_color=None, background_fill_alpha=0,
+                major_tick_line_color=None, border_line_color=None,
+            ),
+            "below",
+        )  # fmt: skip
+        fig.min_border = 4
+        fig.min_border_right = fig.min_border_left = 16
+        # The painting shines through, so that one knows where one is.
+        self.layer("values").glyph.global_alpha = 0.85
+        self.layer("clusters").visible = False
+        self.layer("clusters").glyph.global_alpha = 0.92
+        self.layer("mask").visible = False
+        self.layer("border").glyph.update(line_color=HIGHLIGHT, line_width=1.5)
+        self.layer("line").glyph.update(line_color=HIGHLIGHT, line_width=2.5)
+        self._watch_view()
+        self._watch_drawing()
+
+    def _watch_view(self) -> None:
+        """The browser tells where it looks once that has settled, and of large scans only."""
+        fig = self.figure
+        self._told = ColumnDataSource(data={"view": []}, tags=[False])
+        settled = CustomJS(args={"fig": fig, "view": self._told}, code=_SETTLED)
+        for model, names in (
+            (fig, ("inner_width", "inner_height")),
+            (fig.x_range, ("start", "end")),
+            (fig.y_range, ("start", "end")),
+        ):
+            for name in names:
+                model.js_on_change(name, settled)
+        self._told.on_change("data", self._take_view)
+
+    def _watch_drawing(self) -> None:
+        """Lines and boxes that no tool of Bokeh's draws; told when they are finished."""
+        fig = self.figure
+        box = BoxAnnotation(
+            visible=False, fill_color=HIGHLIGHT, fill_alpha=0.12, line_color=HIGHLIGHT,
+            line_width=1.5, level="overlay",
+        )  # fmt: skip
+        fig.add_layout(box)
+        self._drawn = ColumnDataSource(data={"mode": [], "x0": [], "y0": [], "x1": [], "y1": []})
+        draw = CustomJS(
+            args={
+                "fig": fig, "box": box, "mailbox": self._drawn,
+                "line": self.layer("line").data_source,
+            },
+            code=_DRAW,
+        )  # fmt: skip
+        for event in ("panstart", "pan", "panend"):
+            fig.js_on_event(event, draw)
+
+    def layer(self, name: str):
+        """The renderer of a layer: grey, values, clusters, mask, border, line."""
+        return figures.layer(self.figure, name)
+
+    # ---- what is drawn on it
+
+    def on_polygon(self, take: Callable[[tuple[tuple[float, float], ...]], None]) -> None:
+        """Call with the vertices of a finished lasso or box, in pixels of the scan."""
+
+        def told(attr: str, old: dict, new: dict) -> None:
+            vertices = np.column_stack([new["x"], new["y"]])
+            if len(vertices) >= 3 and len(found := self.display.outlined(vertices)) >= 3:
+                take(found)
+
+        self._polygon.on_change("data", told)
+
+    def on_line(self, take: Callable[[tuple[float, float, float, float]], None]) -> None:
+        """Call with a drawn line (x0, y0, x1, y1), in pixels of the scan."""
+        self._on_drawn(
+            "Line", lambda ends: take(tuple(self.display.to_scan(ends).round(2).ravel().tolist()))
+        )
+
+    def on_crop(self, take: Callable[[tuple[int, int, int, int]], None]) -> None:
+        """Call with what a drawn box would leave of the scan (x0, y0, x1, y1), ends excluded."""
+
+        def told(corners: np.ndarray) -> None:
+            if (crop := self.display.cropped(corners)) is not None:
+                take(crop)
+
+        self._on_drawn("Crop", told)
+
+    def _on_drawn(self, mode: str, take: Callable[[np.ndarray], None]) -> None:
+        def told(attr: str, old: dict, new: dict) -> None:
+            if list(new["mode"]) == [mode]:
+                places = [new[name][0] for name in ("x0", "y0", "x1", "y1")]
+                if all(value is not None and np.isfinite(value) for value in places):
+                    take(np.reshape(places, (2, 2)).astype(float))
+
+        self._drawn.on_change("data", told)
+
+    # ---- what is painted on it
+
+    def open(self, total_counts: np.ndarray, display: Display) -> None:
+        """Begin with another scan: its grey image, and nothing over it."""
+        self._work.cancel()
+        self._due.clear()
+        self._images = {"grey": total_counts}
+        grey = self.mappers["grey"]
+        grey.low, grey.high = grey_limits(total_counts)
+        self._place(display)
+
+    def turn(self, display: Display) -> None:
+        """Show the same scan another way."""
+        if display != self.display:
+            self._place(display)
+
+    def _place(self, display: Display) -> None:
+        self.display, self._view = display, None
+        self._told.tags = [viewport.is_large(display)]
+        height, width = display.shape
+        blank = {"image": [figures.BLANK], "x": [-0.5], "y": [-0.5], "dw": [width], "dh": [height]}
+        for name in ("values", "clusters", "mask"):
+            if name not in self._images:
+                nothing = figures.BLANK * np.nan if name == "values" else figures.BLANK
+                self.layer(name).data_source.data = {**blank, "image": [nothing]}
+        self._refresh(set(self._images))
+        self._size.tags = [width, height]
+
+    def paint(self, name: str, image: np.ndarray | None, error: np.ndarray | None = None) -> None:
+        """Paint an image of the scan, shape (y, x), in a layer; None: nothing.
+
+        ``error`` lies behind it, for the pointer to tell.
+        """
+        kept = self._images.get(name), self._images.get("error" if name == "values" else None)
+        if image is kept[0] and error is kept[1] and image is not None:
+            return
+        for key, value in ((name, image), *((("error", error),) if name == "values" else ())):
+            if value is None:
+                self._images.pop(key, None)
+            else:
+                self._images[key] = value
+        if image is None:
+            self._due.discard(name)
+            source = self.layer(name).data_source
+            nothing = figures.BLANK * np.nan if name == "values" else figures.BLANK
+            source.data = {**_whole_place(self.display), "image": [nothing]}
+            if name == "mask":
+                self._stroke("border", np.zeros((0, 4), np.float32))
+        else:
+            self._refresh({name, "error"} & set(self._images))
+
+    def draw_line(self, ends: tuple[float, float, float, float] | None) -> None:
+        """A line on the scan, (x0, y0, x1, y1); None: none."""
+        place = np.zeros((0, 2)) if ends is None else self.display.to_shown(np.array(ends))
+        self._stroke("line", place.reshape(-1, 4).astype(np.float32))
+
+    def _stroke(self, name: str, runs: np.ndarray) -> None:
+        x0, y0, x1, y1 = runs.T
+        self.layer(name).data_source.data = {"column": x0, "row": y0, "column1": x1, "row1": y1}
+
+    def _take_view(self, attr: str, old: dict, new: dict) -> None:
+        view = tuple(float(v) for v in new["view"])
+        if len(view) == 6 and np.isfinite(view).all() and viewport.is_large(self.display):
+            self._view = view
+            self._refresh(set(self._images))
+
+    def _refresh(self, names: set[str]) -> None:
+        self._due |= names
+        display, images = self.display, {name: self._images[name] for name in self._due}
+        if not viewport.is_large(display):
+            self._put({name: viewport.whole(image, display) for name, image in images.items()})
+            return
+        part = viewport.window(display, self._view)
+        joins = {name: (image, _JOIN[name]) for name, image in images.items()}
+        self._work.start(
+            partial(_pieces, joins, display, part), then=self._put, failed=self._failed
+        )
+
+    def _put(self, pieces: dict[str, viewport.Piece]) -> None:
+        """One column of a source is patched; zoom, tools and the other layers stay."""
+        self._due -= set(pieces)
+        errors = pieces.pop("error", None)
+        for name, piece in pieces.items():
+            data = {
+                "image": [piece.image], "x": [piece.left], "y": [piece.top],
+                "dw": [piece.width], "dh": [piece.height],
+            }  # fmt: skip
+            if name == "values" and errors is not None:
+                data["error"] = [errors.image]
+            source = self.layer(name).data_source
+            source.tags = [piece.step]
+            source.data = data
+            if name == "mask":
+                self._stroke("border", piece.runs())
+
+
+def _whole_place(display: Display) -> dict:
+    height, width = display.shape
+    return {"x": [-0.5], "y": [-0.5], "dw": [width], "dh": [height]}
+
+
+def _pieces(
+    images: dict, display: Display, part: viewport.Window, *, progress: Progress,
+    cancel: CancelToken,
+) -> dict[str, viewport.Piece]:  # fmt: skip
+    result = {}
+    for name, (image, join) in images.items():
+        cancel.check()
+        result[name] = viewport.cut_out(image, display, part, join)
+    return result
