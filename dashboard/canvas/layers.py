@@ -23,6 +23,8 @@ _JOIN: dict[str, viewport.Join] = {
     "clusters": "pick",
     "mask": "max",
 }
+TOOLS_PX = 44
+"""Room for the tools, which stand at the left."""
 _SETTLED = """
 if (!view.tags[0]) return
 clearTimeout(fig.__settle)
@@ -90,7 +92,7 @@ class MapCanvas:
             "below",
         )  # fmt: skip
         fig.min_border = 4
-        fig.min_border_right = fig.min_border_left = 16
+        fig.min_border_right, fig.min_border_left = 16, TOOLS_PX
         # The painting shines through, so that one knows where one is.
         self.layer("values").glyph.global_alpha = 0.85
         self.layer("clusters").visible = False
