@@ -11,9 +11,7 @@ from dashboard.pictures import embedding_image, points_image
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.engine import Engine
-
-COARSE_PX = 10
-"""Maps that are made ahead: a hundredth of the work of the finest."""
+from xrfengine.engine_maps import COARSE_PX
 
 
 def build_once(engine: Engine) -> None:
@@ -29,7 +27,7 @@ def open_first(engine: Engine) -> None:
     if known:
         cube = engine.cube(known[0].id)
         _ = cube.digest, cube.total_counts, cube.sum_spectrum
-        engine.maps(cube, "probability", COARSE_PX)
+        engine.maps(cube, "probability", max(COARSE_PX))  # a hundredth of the finest's work
         engine.instrument_elements(cube)
 
 

@@ -266,12 +266,12 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
 
     def _setup(self, spectrum: Spectrum, scan: Cube | None) -> Setup:
         """The instrument behind a spectrum, found once a scan and kept on disk."""
-        from xrfengine.classifier.anode import find_setup
+        from xrfengine.classifier.anode import SEARCH, find_setup
         from xrfengine.classifier.fit_shapes import Setup
 
         if scan is None or scan.calibration != spectrum.calibration:
             return find_setup(spectrum)[0]
-        key = digest("setup", scan.digest, scan.instrument)
+        key = digest("setup", SEARCH, scan.digest, scan.instrument)
         return self._setups.get(key, lambda: find_setup(scan.sum_spectrum)[0], stored=Setup)
 
     def instrument_elements(self, cube: Cube) -> frozenset[str]:
@@ -282,13 +282,15 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         disk. From then on :meth:`found` marks them in this scan's maps.
         """
 
+        from xrfengine.classifier.anode import SEARCH
+
         def compute() -> frozenset[str]:
             anode = cube.instrument.tube_anode
             if anode is None and cube.sum_spectrum.total > 0:
                 anode = self._setup(cube.sum_spectrum, cube).anode
             return frozenset(INSTRUMENT_ELEMENTS) | ({anode} - {None})
 
-        return self._setups.get(digest("instrument elements", cube.digest), compute)
+        return self._setups.get(digest("instrument elements", SEARCH, cube.digest), compute)
 
     # ---- maps: MapResults
 

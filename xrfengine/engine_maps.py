@@ -14,14 +14,13 @@ from xrfengine.maps.pooling import expand
 
 if TYPE_CHECKING:
     from xrfengine.classifier.fit_shapes import Setup
-    from xrfengine.classifier.predict import Classifier
+    from xrfengine.classifier.predict import Classifier, OnPartial
     from xrfengine.findings import Identified
     from xrfengine.maps.factors import FactorMaps, FactorSettings
     from xrfengine.maps.fit import FitMaps, Weights
     from xrfengine.store import Tiles
 
 Method = Literal["probability", "roi", "fit"]
-OnPartial = Callable[[ElementMaps, float], None]
 
 COARSE_PX = (10, 5)
 """Regions of the maps that are shown until finer ones are ready; tiles hold their sums."""

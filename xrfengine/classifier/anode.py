@@ -26,6 +26,9 @@ from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
 
+SEARCH = 2
+"""Part of the keys of instruments kept on disk: raise it when the search may find others."""
+
 ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
 """Anodes that can be given."""
 

@@ -87,8 +87,8 @@ def draw_stray(source: Source, detector: Detector, rng) -> dict[str, float]:
     of a silicon detector make silicon radiate into it (internal fluorescence): of 0.1 µm, 10⁻³ of
     photons of 2 to 3 keV and below 10⁻⁴ of those of iron, by yield and absorption. Under electrons
     the continuum is strongest just there: measured spectra of pure iron and others hold 0.7 to 3
-    thousandths (Goldstein et al., Scanning Electron Microscopy and X-Ray Microanalysis, put it at
-    up to half a weight percent of apparent silicon). Capillary optics are of glass.
+    thousandths (Goldstein et al., Scanning Electron Microscopy and X-Ray Microanalysis, tell of
+    some tenths of a weight percent of apparent silicon). Capillary optics are of glass.
     """
     levels: dict[str, float] = {}
     electrons = source.kind == "electrons"
