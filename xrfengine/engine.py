@@ -282,15 +282,13 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         disk. From then on :meth:`found` marks them in this scan's maps.
         """
 
-        from xrfengine.classifier.anode import SEARCH
-
         def compute() -> frozenset[str]:
             anode = cube.instrument.tube_anode
             if anode is None and cube.sum_spectrum.total > 0:
                 anode = self._setup(cube.sum_spectrum, cube).anode
             return frozenset(INSTRUMENT_ELEMENTS) | ({anode} - {None})
 
-        return self._setups.get(digest("instrument elements", SEARCH, cube.digest), compute)
+        return self._setups.get(digest("instrument elements", cube.digest), compute)
 
     # ---- maps: MapResults
 
