@@ -28,6 +28,7 @@ from dashboard.views.export import STAGE as EXPORT
 from dashboard.views.export import ExportView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
+from dashboard.views.regions import RegionsView
 from dashboard.views.small_maps import SmallMapsView
 from dashboard.views.source import SourceView
 from dashboard.views.spectrum import SpectrumView
@@ -40,6 +41,9 @@ _GRID = """:host { display: grid !important; height: 100%; gap: 1px; overflow: h
   grid-template-areas: "notice notice notice notice" "rail map spectrum spectrum"
     "rail map embedding clusters" "status status status status"; }
 :host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto; }"""
+
+_RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface); gap: 0;
+  min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""
 
 
 def _query() -> dict[str, str]:
@@ -76,8 +80,7 @@ def compose(
     results.param.watch(lambda *e: history.begin(), "opened")
     map_view = partial(MapView, below=SmallMapsView(session, results))
     views = [
-        view(session, results)
-        for view in (RailView, map_view, SpectrumView, EmbeddingView, ClustersView)
+        view(session, results) for view in (map_view, SpectrumView, EmbeddingView, ClustersView)
     ]
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
@@ -85,8 +88,13 @@ def compose(
     export = ExportView(session, results)
     acts = {**_acts(session, results, tour), EXPORT: Act("Export", export.build)}
     stage = Stage(session, acts)
+    rail = pn.Column(
+        RailView(session, results), RegionsView(session, results), stylesheets=[_RAIL],
+        styles={"grid-area": "rail"}, sizing_mode="stretch_both", margin=0,
+        css_classes=["xrf-rail"],
+    )  # fmt: skip
     grid = pn.Column(
-        notice, *views, status, stage, tour,
+        notice, rail, *views, status, stage, tour,
         stylesheets=[_GRID], sizing_mode="stretch_both", margin=0,
     )  # fmt: skip
     actions = ActionsView(session, results, history, saved, links)

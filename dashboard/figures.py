@@ -166,17 +166,21 @@ def drag_tools() -> dict[str, Tool]:
     }
 
 
-def selection_mailbox(fig: Figure) -> ColumnDataSource:
+def selection_mailbox(fig: Figure, name: str = "") -> ColumnDataSource:
     """A data source the browser fills with the vertices of a finished lasso or box.
 
     Bokeh's own event goes to the server for every mouse move with the whole polygon so far; this
-    one once, at mouse-up, with at most a few hundred vertices.
+    one once, at mouse-up, with at most a few hundred vertices. Its column ``how`` begins with what
+    was drawn, how it joins the selection (Shift adds, Alt subtracts, both intersect; "-" leaves it
+    to the page), the brush's radius, and a number that makes every drawing another one; see
+    :func:`dashboard.drawing.drawn`.
     """
-    mailbox = ColumnDataSource(data={"x": [], "y": []})
+    mailbox = ColumnDataSource(data={"x": [], "y": [], "how": []}, name=name or None)
+    fig.js_on_event("panstart", CustomJS(args={"fig": fig}, code="fig.__keys = cb_obj.modifiers"))
     fig.js_on_event(
         "selectiongeometry",
         CustomJS(
-            args={"mailbox": mailbox},
+            args={"mailbox": mailbox, "fig": fig},
             code="""
             if (!cb_obj.final) return
             const g = cb_obj.geometry
@@ -190,7 +194,11 @@ def selection_mailbox(fig: Figure) -> ColumnDataSource:
             }
             if (x.length < 3 || !x.every(isFinite) || !y.every(isFinite)) return
             const round = (v) => Math.round(v * 1000) / 1000
-            mailbox.data = {x: x.map(round), y: y.map(round)}
+            const {shift, alt} = fig.__keys ?? {}
+            const key = shift && alt ? "intersect" : shift ? "add" : alt ? "subtract" : "-"
+            fig.__drawn = (fig.__drawn ?? 0) + 1
+            const how = x.map((_, i) => i ? "" : `polygon ${key} 0 ${fig.__drawn}`)
+            mailbox.data = {x: x.map(round), y: y.map(round), how}
             """,
         ),
     )

@@ -17,8 +17,8 @@ from dashboard.session import Session
 
 ONE_STEP_S = 0.4
 MOST_STEPS = 200
-_NOT_UNDONE = frozenset({"name", "theme"})
-"""The theme is the page's, which keeps it itself."""
+_NOT_UNDONE = frozenset({"name", "theme", "operation"})
+"""The theme is the page's, which keeps it itself; what drawing does is a tool, not a state."""
 
 
 class History(param.Parameterized):

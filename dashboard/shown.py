@@ -7,13 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dashboard.pictures import HIGHLIGHT, inside
-from dashboard.session import Selection
+from dashboard.pictures import HIGHLIGHT
 from dashboard.session.overrides import Overrides, Verdict
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
-from xrfengine.regions import polygon_mask
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ class Painted:
 class Selected:
     """The pixels of the current selection, and in a moment their spectrum and elements.
 
-    ``identified`` is None until the spectrum is classified.
+    ``identified`` is None until the spectrum is classified. ``chosen`` is the session's selection
+    that led here.
     """
 
     mask: np.ndarray
@@ -75,6 +74,7 @@ class Selected:
     spectrum: Spectrum
     identified: tuple | None = None
     colour: str = HIGHLIGHT
+    chosen: Any = None
 
 
 def sample_first(found: tuple[Found, ...]) -> tuple[Found, ...]:
@@ -106,23 +106,3 @@ def verdict_words(verdict: Verdict) -> str:
 
 def failed_state(error: XRFError, action: str = "") -> State:
     return State("error", error.message, error.hint, action=action)
-
-
-def selection_mask(
-    chosen: Selection, shape_yx: tuple[int, int], clusters: Any, embedding: Any
-) -> np.ndarray:
-    """The pixels of a selection, bool (y, x)."""
-    if chosen.source == "cluster":
-        return clusters.clustering.labels == chosen.cluster
-    vertices = np.asarray(chosen.vertices, dtype=np.float64)
-    if chosen.source == "embedding":
-        return inside(embedding.coordinates[:, :2], vertices).reshape(shape_yx)
-    return polygon_mask(vertices, shape_yx)
-
-
-def selection_title(chosen: Selection, mask: np.ndarray) -> str:
-    n = int(np.count_nonzero(mask))
-    pixels = f"{n:,} pixel{'s' if n != 1 else ''}"
-    if chosen.source == "cluster":
-        return f"Cluster {chosen.cluster + 1}, {pixels}"
-    return f"{pixels} from the {chosen.source}"

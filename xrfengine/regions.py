@@ -7,6 +7,7 @@ pixel in column 3, row 2 is the point (3.0, 2.0) and covers 2.5…3.5 by 1.5…2
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,10 +17,24 @@ from xrfengine.cube import Cube, Spectrum
 from xrfengine.errors import SettingsError
 
 Shape = Literal["box", "polygon", "labels"]
+Operation = Literal["new", "add", "subtract", "intersect"]
 
-OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+OKABE_ITO = ("#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442", "#E69F00")
 """Region colours in fixed order, distinguishable with every kind of colour vision
-(Okabe & Ito, Color Universal Design, 2008)."""
+(Okabe & Ito, Color Universal Design, 2008). Orange, which marks what is selected, comes last, and
+yellow, faint on white, before it."""
+_VARIED = (0.0, -0.35, 0.4)
+"""From the eighth region on the colours come darker, then lighter, then again."""
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+def region_colour(index: int) -> str:
+    """The colour of the region number ``index``, from 0, as ``#RRGGBB``."""
+    colour = OKABE_ITO[index % len(OKABE_ITO)]
+    shift = _VARIED[index // len(OKABE_ITO) % len(_VARIED)]
+    goal = 255 if shift > 0 else 0
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(v + abs(shift) * (goal - v)):02X}" for v in parts)
 
 
 @dataclass(frozen=True)
@@ -46,16 +61,12 @@ class Region:
             return box_mask(*self.geometry, shape_yx=shape_yx)
         if self.shape == "polygon":
             return polygon_mask(np.asarray(self.geometry, dtype=np.float64), shape_yx)
-        return _mask_of_runs(self.geometry, shape_yx)
+        return mask_of_runs(self.geometry, shape_yx)
 
     @classmethod
     def of_mask(cls, mask: np.ndarray, id: str, name: str, colour: str) -> Region:
         """A region of any pixels, such as a cluster; shape (y, x)."""
-        flat = np.concatenate([[False], np.asarray(mask, dtype=bool).ravel(), [False]])
-        turns = np.flatnonzero(np.diff(flat.astype(np.int8)))
-        starts, stops = turns[::2], turns[1::2]
-        runs = np.stack([starts, stops - starts], axis=1).ravel()
-        return cls(id, name, colour, "labels", tuple(int(v) for v in runs))
+        return cls(id, name, colour, "labels", runs_of(mask))
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -71,11 +82,14 @@ class Region:
                 x0, y0, x1, y1 = (float(v) for v in geometry)
                 geometry = (x0, y0, x1, y1)
             elif shape == "labels":
-                geometry = tuple(int(v) for v in geometry)
+                geometry = checked_runs(tuple(int(v) for v in geometry))
             else:
                 raise ValueError(shape)
-            return cls(str(state["id"]), str(state["name"]), str(state["colour"]), shape, geometry)
-        except (KeyError, TypeError, ValueError) as error:
+            colour = str(state["colour"])
+            if not _COLOUR.fullmatch(colour):
+                raise ValueError(f"“{colour}” is no colour like #56B4E9")
+            return cls(str(state["id"]), str(state["name"]), colour, shape, geometry)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SettingsError(
                 f"a saved region cannot be read ({error})", "Draw the region anew."
             ) from None
@@ -181,8 +195,107 @@ def region_spectrum(cube: Cube, mask: np.ndarray, name: str = "selection") -> Sp
     return cube.spectrum(total, name, n_pixels)
 
 
-def _mask_of_runs(runs: tuple, shape_yx: tuple[int, int]) -> np.ndarray:
-    flat = np.zeros(shape_yx[0] * shape_yx[1], dtype=bool)
-    for start, length in zip(runs[::2], runs[1::2], strict=True):
-        flat[start : start + length] = True
-    return flat.reshape(shape_yx)
+def runs_of(mask: np.ndarray) -> tuple[int, ...]:
+    """The True pixels of a mask (y, x) as runs (start, length, …) over the flattened image."""
+    flat = np.concatenate([[False], np.asarray(mask, dtype=bool).ravel(), [False]])
+    turns = np.flatnonzero(np.diff(flat.astype(np.int8)))
+    starts, stops = turns[::2], turns[1::2]
+    return tuple(np.stack([starts, stops - starts], axis=1).ravel().tolist())
+
+
+def mask_of_runs(runs: tuple[int, ...], shape_yx: tuple[int, int]) -> np.ndarray:
+    """The inverse of :func:`runs_of`; bool, shape (y, x).
+
+    Raises
+    ------
+    SettingsError
+        If the runs reach beyond the image: they were drawn on another scan.
+    """
+    runs = checked_runs(runs)
+    n_pixels = shape_yx[0] * shape_yx[1]
+    starts, lengths = (np.asarray(runs[i::2], dtype=np.int64) for i in (0, 1))
+    if starts.size and starts[-1] + lengths[-1] > n_pixels:
+        raise SettingsError(
+            f"the region reaches beyond the {n_pixels:,} pixels of the scan",
+            "It was drawn on another scan; draw it anew on this one.",
+        )
+    turns = np.zeros(n_pixels + 1, dtype=np.int8)
+    turns[starts] += 1
+    np.subtract.at(turns, starts + lengths, 1)
+    return np.cumsum(turns[:-1], dtype=np.int8).astype(bool).reshape(shape_yx)
+
+
+def checked_runs(runs: tuple[int, ...]) -> tuple[int, ...]:
+    """The runs (start, length, …) as they are.
+
+    Raises
+    ------
+    SettingsError
+        If they are no pairs, empty, overlap, or do not rise.
+    """
+    if len(runs) % 2 or any(length < 1 for length in runs[1::2]):
+        raise SettingsError("the runs of a region are no pairs of start and length")
+    stops = [0, *(a + b for a, b in zip(runs[::2], runs[1::2], strict=True))]
+    if any(start < stop for start, stop in zip(runs[::2], stops, strict=False)):
+        raise SettingsError("the runs of a region overlap or do not rise")
+    return runs
+
+
+def stroke_mask(points_xy: np.ndarray, radius_px: float, shape_yx: tuple[int, int]) -> np.ndarray:
+    """Pixels whose centres lie within ``radius_px`` of a path, as a brush paints them.
+
+    Parameters
+    ----------
+    points_xy : ndarray, shape (point, 2)
+        Columns x and y in pixels; a single point paints a disc.
+    radius_px : float
+        Above 0; the pixel under every point belongs even to the finest brush.
+    shape_yx : (int, int)
+
+    Returns
+    -------
+    ndarray of bool, shape (y, x)
+
+    Raises
+    ------
+    SettingsError
+        If the points are no finite pairs, or the radius is not above 0.
+    """
+    points = np.asarray(points_xy, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise SettingsError(
+            f"a brush stroke needs finite (x, y) pairs, got an array of shape {points.shape}"
+        )
+    if not 0 < radius_px < np.inf:
+        raise SettingsError(f"the brush is {radius_px:g} pixels wide", "Choose a size above 0.")
+    height, width = shape_yx
+    mask = np.zeros(shape_yx, dtype=bool)
+    under = np.floor(points + 0.5).astype(np.int64)
+    here = ((under >= 0) & (under < (width, height))).all(axis=1)
+    mask[under[here, 1], under[here, 0]] = True
+    for start, stop in zip(points, np.concatenate([points[1:], points[-1:]]), strict=True):
+        low = np.ceil(np.minimum(start, stop) - radius_px).astype(np.int64)
+        high = np.floor(np.maximum(start, stop) + radius_px).astype(np.int64) + 1
+        (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, (width, height))
+        if x0 >= x1 or y0 >= y1:
+            continue
+        along = stop - start
+        dx = np.arange(x0, x1)[None, :] - start[0]
+        dy = np.arange(y0, y1)[:, None] - start[1]
+        share = (dx * along[0] + dy * along[1]) / max(float(along @ along), 1e-12)
+        share = np.clip(share, 0.0, 1.0)
+        near = (dx - share * along[0]) ** 2 + (dy - share * along[1]) ** 2 <= radius_px**2
+        mask[y0:y1, x0:x1] |= near
+    return mask
+
+
+def combined(before: np.ndarray, part: np.ndarray, operation: Operation) -> np.ndarray:
+    """Two masks (y, x) joined: ``add`` both, ``subtract`` the second, ``intersect`` what both hold.
+
+    ``new`` is the second alone. Neither is changed.
+    """
+    if operation == "add":
+        return before | part
+    if operation == "subtract":
+        return before & ~part
+    return before & part if operation == "intersect" else part

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 from bokeh.models import BoxAnnotation, ColorBar, ColumnDataSource, CustomJS
 
-from dashboard import figures, stock
+from dashboard import drawing, figures, stock
 from dashboard.canvas import viewport
 from dashboard.display import Display
 from dashboard.latest import Deliver, LatestOnly
 from dashboard.pictures import HIGHLIGHT, grey_limits
+from dashboard.results.regions import RegionFacts
+from dashboard.session import Selection
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
+from xrfengine.regions import Operation
 
 _JOIN: dict[str, viewport.Join] = {
     "grey": "mean",
@@ -82,7 +85,7 @@ class MapCanvas:
         fig.toolbar.active_scroll = self.tools["wheel"]
         fig.toolbar.active_drag = self.tools["Move"]
         self._size = figures.keep_square(fig)
-        self._polygon = figures.selection_mailbox(fig)
+        self._mailbox = figures.selection_mailbox(fig, "xrf-map-mailbox")
         fig.add_layout(
             ColorBar(
                 color_mapper=self.mappers["values"], height=8, padding=6, margin=0,
@@ -100,6 +103,7 @@ class MapCanvas:
         self.layer("mask").visible = False
         self.layer("border").glyph.update(line_color=HIGHLIGHT, line_width=1.5)
         self.layer("line").glyph.update(line_color=HIGHLIGHT, line_width=2.5)
+        drawing.add_layers(fig)
         self._watch_view()
         self._watch_drawing()
 
@@ -142,15 +146,20 @@ class MapCanvas:
 
     # ---- what is drawn on it
 
-    def on_polygon(self, take: Callable[[tuple[tuple[float, float], ...]], None]) -> None:
-        """Call with the vertices of a finished lasso or box, in pixels of the scan."""
+    def on_selection(self, take: Callable[[Selection, Operation | None], None]) -> None:
+        """Call with what was drawn, in pixels of the scan, and how it joins the selection."""
 
         def told(attr: str, old: dict, new: dict) -> None:
-            vertices = np.column_stack([new["x"], new["y"]])
-            if len(vertices) >= 3 and len(found := self.display.outlined(vertices)) >= 3:
-                take(found)
+            mail = drawing.drawn(new)
+            found = None if mail is None else drawing.on_scan(mail[0], self.display)
+            if found is not None:
+                take(found, mail[1])
 
-        self._polygon.on_change("data", told)
+        self._mailbox.on_change("data", told)
+
+    def outline(self, facts: Sequence[RegionFacts], hidden: Sequence[str]) -> None:
+        """Outline the kept regions that are not hidden."""
+        drawing.show_regions(self.figure, facts, hidden, self.display)
 
     def on_line(self, take: Callable[[tuple[float, float, float, float]], None]) -> None:
         """Call with a drawn line (x0, y0, x1, y1), in pixels of the scan."""

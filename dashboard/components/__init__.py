@@ -89,7 +89,18 @@ class SelectionCard(_Component):
     items = param.List([], doc="{symbol, name, probability}")
     value = param.String("", doc="The element shown on the map.")
     busy = param.Boolean(False)
+    above = param.String("", doc="Words for what the threshold selects; empty: nothing does.")
     _esm = _code("selection")
+
+
+class Regions(_Component):
+    """The kept regions: names, colours, sizes, elements, and what can be done with them."""
+
+    items = param.List([], doc="{id, name, colour, size, counts, elements, busy, error, shown}")
+    value = param.String("", doc="The element shown on the map.")
+    colours = param.List([], doc="To choose from.")
+    has_selection = param.Boolean(False)
+    _esm = _code("regions")
 
 
 class PaneState(_Component):
@@ -180,6 +191,17 @@ class Tools(_Component):
     value = param.String("Move", doc="The one active at first.")
     prefix = param.String("")
     _esm = _code("tools")
+
+
+class DrawingTools(_Component):
+    """What the mouse does on the map, and how what is drawn joins the selection."""
+
+    value = param.String("Move", doc="The tool active at first.")
+    operation = param.String("new", doc="See dashboard.session.OPERATIONS.")
+    prefix = param.String("", doc="Bokeh's tools, the figure and the mailbox are prefix-name.")
+    more = param.List([], doc="Further tools, drawn elsewhere.")
+    actions = param.List([], doc="Buttons below the tools that act at once.")
+    _esm = _code("drawing")
 
 
 class Slider(_Component):

@@ -45,3 +45,9 @@ function show(model, view, el, names, draw) {
   update()
   return update
 }
+// Whether a key goes to a field, a list or an open menu, and is none of the page's.
+function is_typing(event) {
+  const at = event.composedPath()[0]
+  if (at?.tagName == "INPUT") return !["range", "checkbox", "radio", "button"].includes(at.type)
+  return ["TEXTAREA", "SELECT"].includes(at?.tagName) || at?.isContentEditable || !!at?.closest?.("[role=menu], [role=listbox][tabindex], [role=dialog]")
+}

@@ -1,9 +1,23 @@
+// The current selection; Enter keeps it as a region, Escape (in the status bar) clears it.
 function render({model, view, el}) {
-  show(model, view, el, ["title", "detail", "items", "value", "busy"], () => [
+  const keep = () => model.send_msg({keep: true})
+  const key = (event) => {
+    if (event.key != "Enter" || event.repeat || event.ctrlKey || event.metaKey || event.defaultPrevented || is_typing(event)) return
+    const at = event.composedPath()[0]
+    // Enter on a button is that button's; the page itself and its plots keep the selection.
+    if (["BUTTON", "A", "INPUT"].includes(at?.tagName) || at?.closest?.("button, a, [role=button], [role=combobox]")) return
+    keep()  // also where the spectrum is still on its way
+  }
+  window.addEventListener("keydown", key)
+  model.on("remove", () => window.removeEventListener("keydown", key))
+  show(model, view, el, ["title", "detail", "items", "value", "busy", "above"], () => [
     h("div", {class: "xrf-row"}, h("span", {class: "xrf-label"}, "Selection"),
-      model.title && h("button", {class: "xrf-link", title: "Clear the selection (Esc)", onclick: () => model.send_msg({clear: true})}, "clear")),
+      model.title && h("button", {class: "xrf-link", "data-key": "clear", title: "Clear the selection (Esc)", onclick: () => model.send_msg({clear: true})}, "clear")),
     model.title ? h("div", {class: "xrf-selected"}, h("i", {style: `background:${model.colour}`}), h("span", {}, model.title), h("small", {}, model.detail))
-      : h("p", {class: "xrf-hint"}, "Draw with the lasso or the box on the map or on the embedding, or choose a cluster. Its spectrum and elements appear here."),
+      : h("p", {class: "xrf-hint"}, "Draw on the map or on the embedding, or choose a cluster. The spectrum and the elements of what you choose appear here."),
+    model.title && h("button", {class: "xrf-button xrf-wide", "data-key": "keep", title: "Keep the selection as a region with a name and a colour (Enter)", onclick: keep}, "Keep as region"),
+    model.above && h("button", {class: "xrf-link", "data-key": "above", title: "Select the pixels of the map that are above the threshold; Add, Take away and Overlap hold here, too",
+      onclick: () => model.send_msg({above: true})}, `Select where ${model.above}`),
     model.title && h("div", {class: "xrf-found", "data-scroll": "found"}, model.items.map((item) => h("button", {
       class: "xrf-prob", "data-key": item.symbol, "aria-pressed": String(item.symbol == model.value),
       title: `Probability that ${item.name} is visible here: ${item.probability.toFixed(3)}`,

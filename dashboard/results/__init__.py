@@ -15,14 +15,14 @@ from dashboard.latest import Deliver
 from dashboard.results.exporting import ExportResults
 from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
-from dashboard.results.selection import SelectionResults
+from dashboard.results.regions import RegionResults
 from dashboard.session import Session
 from dashboard.shown import READY, Asked, Opened, Painted, State, failed_state
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
 
 
-class Results(MapResults, SelectionResults, GroupResults, ExportResults):
+class Results(MapResults, RegionResults, GroupResults, ExportResults):
     """Results of one session. Set only here; views watch."""
 
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
@@ -33,10 +33,12 @@ class Results(MapResults, SelectionResults, GroupResults, ExportResults):
         watch(lambda *events: self._list_found(), "thresholds")
         watch(lambda *events: self._follow_overrides(), "overrides")
         watch(lambda *events: self._follow_selection(), "selection")
+        watch(lambda *events: self._follow_regions(), "regions")
         watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
         watch(lambda *events: self._compute_clusters(), ["min_samples", "som_rows", "som_columns"])
         watch(lambda *events: self._compute_embedding(), "n_neighbors")
         self.param.watch(lambda *events: self._repaint_clusters(), "clusters")
+        self.param.watch(self._follow_clusters, "clusters")
 
     def _change_dataset(self, event: param.parameterized.Event) -> None:
         if event.old:
@@ -45,6 +47,7 @@ class Results(MapResults, SelectionResults, GroupResults, ExportResults):
             self.session.selection = None
             # Nor do places of another scan mean anything.
             self.session.param.update(crop=None, turns=0, mirrored=False, profile=None)
+            self._forget_regions()
         self.open()
 
     def open(self) -> None:
@@ -52,7 +55,8 @@ class Results(MapResults, SelectionResults, GroupResults, ExportResults):
         self.close()
         self.param.update(
             opened=None, maps=None, errors=None, found=(), few=(), overruled=(), starts={},
-            map_seconds=None, selected=None, embedding=None, clusters=None, selection_state=READY,
+            map_seconds=None, selected=None, regions=(), embedding=None, clusters=None,
+            selection_state=READY,
             map_state=State("loading", "Opening the scan"),
             embedding_state=State("loading", "Waiting for the maps"),
             cluster_state=State("loading", "Waiting for the maps"),
@@ -117,6 +121,7 @@ class Results(MapResults, SelectionResults, GroupResults, ExportResults):
             self._show_whole(painted, 0.0)
         if self.session.selection is not None:
             self._follow_selection()
+        self._follow_regions()
 
     def _cannot_open(self, error: XRFError) -> None:
         self.map_state = failed_state(error, "Try again")

@@ -2,38 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
+import numpy as np
+
+from dashboard.chosen import Ground, Masked, selection_title
 from dashboard.results.base import ResultsBase
-from dashboard.shown import READY, Selected, failed_state, selection_mask, selection_title
-from xrfengine.errors import XRFError
-from xrfengine.jobs import CancelToken, Progress
+from dashboard.session import Selection
+from dashboard.shown import READY, Selected, failed_state
+from xrfengine.errors import SettingsError, XRFError
+from xrfengine.jobs import NEVER, CancelToken, Progress
 
 
 class SelectionResults(ResultsBase):
     """What is selected."""
 
+    _masked: Masked | None = None
+    """The last selection, from which the next may go on."""
+    _keeps_next = False
+    """Whether it is to be kept as soon as its pixels are known."""
+
+    def keep_selection(self) -> None:
+        """Keep what is selected as soon as its pixels are known."""
+        self._keeps_next = self.session.selection is not None
+
     def _follow_selection(self) -> None:
         chosen = self.session.selection
+        self._keeps_next = False
         if chosen is None or self.opened is None:
             self._selection.cancel()
-            self.param.update(selected=None)
+            self._masked = None
+            self.param.update(selected=None, selection_state=READY)
             return
-        if (chosen.source == "cluster" and self.clusters is None) or (
-            chosen.source == "embedding" and self.embedding is None
+        if (chosen.needs("cluster") and self.clusters is None) or (
+            chosen.needs("embedding") and self.embedding is None
         ):
             return  # taken up when they arrive
-        cube, clusters, embedding = self.opened.cube, self.clusters, self.embedding
+        cube, ground = self.opened.cube, self.ground()
+        before = self._masked and self._masked.on(ground)
 
-        def average(*, progress: Progress, cancel: CancelToken) -> Selected:
-            mask = selection_mask(chosen, cube.shape[:2], clusters, embedding)
+        def average(*, progress: Progress, cancel: CancelToken) -> tuple[Selected, Masked]:
+            whole = replace(ground, map_values=partial(ground.map_values, cancel=cancel))
+            mask = whole.mask(chosen, before)
             title = selection_title(chosen, mask)
-            return Selected(mask, title, self.engine.region_spectrum(cube, mask, title))
+            spectrum = self.engine.region_spectrum(cube, mask, title)
+            return Selected(mask, title, spectrum, chosen=chosen), Masked(chosen, ground, mask)
 
         self._selection.start(average, then=self._show_selected, failed=self._cannot_select)
 
-    def _show_selected(self, selected: Selected) -> None:
+    def ground(self) -> Ground:
+        """What selections refer to now; on the loop."""
+        return Ground(
+            self.opened.cube.shape[:2], self.clusters, self.embedding, self._values_of_maps()
+        )
+
+    def _values_of_maps(self) -> Callable[..., np.ndarray]:
+        """A function that gives the map a threshold was set on; the shown one needs no work."""
+        cube, shown = self.opened.cube, self.maps
+        is_whole = self.map_state.kind == "ready"
+        at_hand = (self.session.method, self.session.region_px)
+        settings = self.cluster_settings()
+
+        def values(step: Selection, cancel: CancelToken = NEVER) -> np.ndarray:
+            maps = shown
+            if maps is None or not is_whole or at_hand != (step.method, step.region_px):
+                if step.method == "cluster":
+                    clusters = self.engine.clusters(cube, settings, cancel=cancel)
+                    maps = self.engine.cluster_maps(clusters, cube)
+                else:
+                    maps = self.engine.maps(cube, step.method, step.region_px, cancel=cancel)
+            if step.element not in maps.elements:
+                raise SettingsError(
+                    f"there is no map of {step.element} to compare with a threshold",
+                    "Choose another element, or another kind of map.",
+                )
+            return maps[step.element]
+
+        return values
+
+    def select_above(self) -> None:
+        """Select what is above the threshold of the shown element."""
+        session, maps = self.session, self.maps
+        if maps is None or session.element not in maps.elements:
+            return
+        low = session.threshold
+        if low is None:
+            low = self.starts.get(session.element, 0.5)
+        session.draw(
+            Selection(
+                "threshold", element=session.element, method=session.method,
+                region_px=session.region_px, threshold=float(low),
+            )
+        )  # fmt: skip
+
+    def _show_selected(self, result: tuple[Selected, Masked]) -> None:
+        selected, self._masked = result
         self.param.update(selected=selected, selection_state=READY)
+        if self._keeps_next:
+            self.keep_selection()
+            return
 
         def identify(*, progress: Progress, cancel: CancelToken) -> tuple:
             return self.engine.identify(selected.spectrum)
@@ -44,4 +114,13 @@ class SelectionResults(ResultsBase):
         self._selection.start(identify, then=then, failed=self._cannot_select)
 
     def _cannot_select(self, error: XRFError) -> None:
+        self._masked = None
         self.param.update(selected=None, selection_state=failed_state(error))
+
+    def _follow_clusters(self, *events: Any) -> None:
+        """A selection made in several steps follows the clusters it names."""
+        chosen = self.session.selection
+        if chosen is None or chosen.source == "cluster" or not chosen.needs("cluster"):
+            return
+        if self.clusters is not None:
+            self._follow_selection()

@@ -20,7 +20,7 @@ from dashboard.session.groups import CLUSTER_METHODS, COLOUR_BY, GroupChoices
 from dashboard.session.kept import Kept
 from dashboard.session.map import COLOURS, NORMALISE, MapChoices
 from dashboard.session.page import PageChoices
-from dashboard.session.regions import RegionChoices, Selection
+from dashboard.session.regions import OPERATIONS, RegionChoices, Selection
 from dashboard.session.spectrum import SCALES, SpectrumChoices
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "COLOUR_BY",
     "METHODS",
     "NORMALISE",
+    "OPERATIONS",
     "REGIONS_PX",
     "SCALES",
     "THEMES",
@@ -70,7 +71,9 @@ class Session(*TOPICS):
     def _cluster_is_selection(self) -> None:
         if self.cluster is not None:
             if self.selection is None or self.selection.cluster != self.cluster:
-                self.selection = Selection("cluster", cluster=self.cluster)
+                self.draw(Selection("cluster", cluster=self.cluster))
+            if self.selection is None or self.selection.source != "cluster":
+                self.cluster = None  # it became part of a selection
         elif self.selection is not None and self.selection.source == "cluster":
             self.selection = None
 

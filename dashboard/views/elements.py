@@ -1,12 +1,12 @@
-"""The rail: which element, from which threshold on, averaged over how many pixels; and what the
-selection holds."""
+"""The upper part of the rail: which element, from which threshold on, averaged over how many
+pixels."""
 
 from __future__ import annotations
 
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.components import Elements, SelectionCard, Threshold
+from dashboard.components import Elements, Threshold
 from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
 from dashboard.pictures import MAP_COLOURS
@@ -15,8 +15,6 @@ from dashboard.session import REGIONS_PX, Session
 from dashboard.session.overrides import VERDICTS
 from dashboard.thumbnails import entries
 
-_RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface);
-  min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""
 _SECTION = {"padding": "12px 16px", "border-bottom": "1px solid var(--xrf-hairline)"}
 _RAMP = f"linear-gradient(90deg, {', '.join(MAP_COLOURS[::16])})"
 
@@ -45,12 +43,6 @@ class RailView(pn.viewable.Viewer):
             "classified: less noise, coarser map (region size, pixels)",
         )  # fmt: skip
         self._region.param.watch(lambda e: setattr(session, "region_px", e.new), "value")
-        self._selection = SelectionCard(
-            sizing_mode="stretch_width", margin=0,
-            styles={**_SECTION, "border-bottom": "0"},
-            on_message=self._take_message,
-        )  # fmt: skip
-        self._selection.param.watch(self._choose, "value")
         heading = pn.pane.HTML(
             "<div style='font-size:12px;font-weight:600;color:var(--xrf-muted)'>"
             "Average over k × k pixels</div>",
@@ -60,16 +52,13 @@ class RailView(pn.viewable.Viewer):
             self._elements, self._threshold, heading, self._region,
             pn.Spacer(height=12, styles={"border-bottom": "1px solid var(--xrf-hairline)"},
                       sizing_mode="stretch_width", margin=0),
-            self._selection,
-            stylesheets=[_RAIL], styles={"grid-area": "rail"}, sizing_mode="stretch_both",
-            margin=0, css_classes=["xrf-rail"],
+            sizing_mode="stretch_width", margin=0, styles={"gap": "0", "flex": "none"},
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_found(), ["found", "few", "overruled"])
         results.param.watch(
             lambda e: self._elements.param.update(problem=e.new), "overrides_problem"
         )
         results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts"])
-        results.param.watch(lambda *e: self._show_selection(), "selected")
         session.param.watch(lambda *e: self._show_element(), "element")
         session.param.watch(lambda *e: self._show_threshold(), ["threshold", "method"])
         session.param.watch(lambda e: self._region.param.update(value=_nearest(e.new)), "region_px")
@@ -89,10 +78,6 @@ class RailView(pn.viewable.Viewer):
         elif data.get("verdict") in ("", *VERDICTS):
             self.session.overrule(str(data.get("symbol")), data["verdict"])
 
-    def _take_message(self, data: dict) -> None:
-        if data.get("clear"):
-            self.session.selection = None
-
     def _show_found(self) -> None:
         maps = self.results.maps
         found = entries(self.results)
@@ -108,7 +93,6 @@ class RailView(pn.viewable.Viewer):
 
     def _show_element(self) -> None:
         self._elements.value = self.session.element
-        self._selection.value = self.session.element
         self._show_threshold()
 
     def _show_threshold(self) -> None:
@@ -132,26 +116,6 @@ class RailView(pn.viewable.Viewer):
             value=self.session.threshold,
             label=f"Threshold for {element}" + ("" if maps.kind == "probability" else ", counts"),
             description=f"{what}: in colour from here on",
-        )
-
-    def _show_selection(self) -> None:
-        selected = self.results.selected
-        if selected is None:
-            self._selection.param.update(title="", items=[], detail="", busy=False)
-            return
-        items = [
-            {"symbol": i.symbol, "name": element_name(i.symbol), "probability": i.probability}
-            for i in selected.identified or ()
-            if i.present and not i.is_instrument
-        ]
-        per_pixel = selected.spectrum.total / selected.spectrum.n_pixels
-        self._selection.param.update(
-            title=selected.title,
-            detail=f"{per_pixel:,.0f} counts/px",
-            colour=selected.colour,
-            items=items,
-            busy=selected.identified is None,
-            value=self.session.element,
         )
 
 

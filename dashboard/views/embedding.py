@@ -8,13 +8,13 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS
 
-from dashboard import figures, stock
+from dashboard import drawing, figures, stock
 from dashboard.components import Caption, Choice, Tools
 from dashboard.latest import LatestOnly
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import embedding_image, embedding_limits, points_image, value_limit
 from dashboard.results import Results
-from dashboard.session import Selection, Session
+from dashboard.session import Session
 from xrfengine.jobs import CancelToken, Progress
 
 COLOUR_NAMES = {"cluster": "cluster", "element": "element", "density": "density"}
@@ -73,9 +73,8 @@ class EmbeddingView(pn.viewable.Viewer):
         fig.toolbar.active_scroll, fig.toolbar.active_drag = tools["wheel"], tools["Lasso"]
         fig.grid.visible = False
         fig.min_border = 8
-        figures.selection_mailbox(fig).on_change("data", self._take_selection)
-        mailbox = next(cb.args["mailbox"] for cbs in fig.js_event_callbacks.values() for cb in cbs)
-        self._mailbox = mailbox
+        self._mailbox = figures.selection_mailbox(fig)
+        self._mailbox.on_change("data", self._take_selection)
         # One message once the view has come to rest, not one for every step of a zoom.
         self._view = ColumnDataSource(data={"view": [0.0, 1.0, 0.0, 1.0, 300.0, 260.0]})
         settled = CustomJS(
@@ -103,9 +102,9 @@ class EmbeddingView(pn.viewable.Viewer):
         self._figure = fig
 
     def _take_selection(self, attr: str, old: dict, new: dict) -> None:
-        vertices = tuple(zip(new["x"], new["y"], strict=True))
-        if len(vertices) >= 3 and self.results.embedding is not None:
-            self.session.selection = Selection("embedding", vertices)
+        mail = drawing.drawn(new, "embedding")
+        if mail is not None and self.results.embedding is not None:
+            self.session.draw(*mail)
 
     def _act(self, action: str) -> None:
         if action == "Cancel":

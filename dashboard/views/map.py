@@ -10,13 +10,13 @@ import panel as pn
 from dashboard import figures
 from dashboard.canvas.layers import MapCanvas
 from dashboard.canvas.sheet import MapSheet
-from dashboard.components import Caption, Choice, Toggle, Tools
+from dashboard.components import Caption, Choice, DrawingTools, Toggle
 from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import cluster_colour
 from dashboard.results import Results
-from dashboard.session import Selection, Session
+from dashboard.session import Session
 from dashboard.sheet import Sheet
 from dashboard.shown import verdict_words
 
@@ -43,18 +43,18 @@ class MapView(pn.viewable.Viewer):
         self.session, self.results = session, results
         self._marked: np.ndarray | None = None
         self.canvas = canvas = MapCanvas(results.deliver, self._cannot_paint)
-        canvas.on_polygon(
-            lambda vertices: setattr(session, "selection", Selection("map", vertices))
-        )
+        canvas.on_selection(session.draw)
         canvas.on_crop(lambda crop: setattr(session, "crop", crop))
         self._hover = figures.map_hover(canvas.figure)
         canvas.figure.add_tools(self._hover)
         self._title = Caption(text="Map")
-        self._tools = Tools(
-            prefix="xrf-map", options=[*list(canvas.tools)[:3], "Crop"], vertical=True, margin=0,
+        self._tools = DrawingTools(
+            prefix="xrf-map", more=["Crop"], operation=session.operation, margin=0,
             stylesheets=[_CORNER],
             on_message=lambda data: setattr(session, "crop", None) if data.get("action") else None,
         )  # fmt: skip
+        self._tools.link(session, operation="operation")
+        session.param.watch(lambda e: self._tools.param.update(operation=e.new), "operation")
         method = Choice(
             options=[*METHOD_NAMES.items()], value=session.method, boxed=True, width=168,
             height=32, margin=0, label="What the map shows", description=_METHODS_TOLD,
@@ -87,6 +87,8 @@ class MapView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._show_map(), ["maps", "starts"])
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
         results.param.watch(lambda *e: self._show_selection(), "selected")
+        results.param.watch(lambda *e: self._show_regions(), "regions")
+        session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
         results.param.watch(lambda *e: self._show_state(), "map_state")
         session.param.watch(lambda *e: self._show_map(), ["element", "threshold"])
         results.param.watch(lambda *e: self._show_map(), "overruled")
@@ -128,6 +130,7 @@ class MapView(pn.viewable.Viewer):
         if self.results.opened is not None:
             self.canvas.turn(self._display())
             self._show_way()
+            self._show_regions()
 
     def _show_way(self) -> None:
         self._tools.actions = ["Uncrop"] if self.canvas.display.crop is not None else []
@@ -190,6 +193,9 @@ class MapView(pn.viewable.Viewer):
             return
         self._marked = selected.mask
         self.canvas.paint("mask", selected.mask.astype(np.uint8))
+
+    def _show_regions(self) -> None:
+        self.canvas.outline(self.results.regions, self.session.hidden_regions)
 
     def _show_state(self) -> None:
         show_state(self._cover, self.results.map_state, has_content=self.results.opened is not None)

@@ -1,6 +1,7 @@
 """Geometry to pixels, pixels to spectra."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ from hypothesis.extra import numpy as hnp
 
 from xrfengine import Calibration, Cube
 from xrfengine.errors import SettingsError
-from xrfengine.regions import Region, box_mask, polygon_mask, region_spectrum
+from xrfengine.regions import (
+    OKABE_ITO,
+    Region,
+    box_mask,
+    combined,
+    mask_of_runs,
+    polygon_mask,
+    region_colour,
+    region_spectrum,
+    runs_of,
+    stroke_mask,
+)
 
 coordinate = st.floats(-5, 25, allow_nan=False)
 
@@ -114,3 +126,56 @@ def test_region_that_does_not_fit_or_is_empty_is_explained():
         region_spectrum(cube, np.ones((4, 4), bool))
     with pytest.raises(SettingsError, match="no pixel"):
         region_spectrum(cube, np.zeros((3, 3), bool))
+
+
+def test_runs_are_exact_and_checked():
+    mask = np.array([[True, True, False], [False, True, True], [True, False, False]])
+    assert runs_of(mask) == (0, 2, 4, 3)
+    np.testing.assert_array_equal(mask_of_runs((0, 2, 4, 3), (3, 3)), mask)
+    for runs in ((0,), (0, 0), (3, 2, 4, 1), (-1, 2), (8, 2)):
+        with pytest.raises(SettingsError):
+            mask_of_runs(runs, (3, 3))
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
+def test_any_mask_comes_back_from_its_runs(mask):
+    np.testing.assert_array_equal(mask_of_runs(runs_of(mask), mask.shape), mask)
+
+
+@given(st.lists(st.tuples(coordinate, coordinate), min_size=1, max_size=6), st.floats(0.1, 6.0))
+def test_a_brush_paints_what_is_near_its_path(points, radius):
+    points = np.array(points)
+    mask = stroke_mask(points, radius, (18, 20))
+    y, x = np.mgrid[:18, :20]
+    distance = np.full((18, 20), np.inf)
+    for start, stop in zip(points, [*points[1:], points[-1]], strict=True):
+        for share in np.linspace(0, 1, 200):
+            px, py = start + share * (stop - start)
+            distance = np.minimum(distance, np.hypot(x - px, y - py))
+    # The path was walked in steps: near the brush's edge either answer may be right.
+    assert mask[distance < radius - 0.2].all()
+    assert not mask[distance > max(radius, 0.71) + 0.2].any()
+
+
+def test_the_finest_brush_paints_the_pixel_under_it():
+    mask = stroke_mask(np.array([(3.4, 2.4)]), 0.1, (5, 6))
+    assert np.argwhere(mask).tolist() == [[2, 3]]
+    with pytest.raises(SettingsError):
+        stroke_mask(np.array([(3.4, 2.4)]), 0.0, (5, 6))
+
+
+def test_masks_join():
+    a, b = np.array([[1, 1, 0, 0]], bool), np.array([[0, 1, 1, 0]], bool)
+    results = {op: combined(a, b, op).astype(int).tolist()[0]
+               for op in ("new", "add", "subtract", "intersect")}  # fmt: skip
+    assert results == {
+        "new": [0, 1, 1, 0], "add": [1, 1, 1, 0], "subtract": [1, 0, 0, 0],
+        "intersect": [0, 1, 0, 0],
+    }  # fmt: skip
+
+
+def test_colours_of_regions_repeat_with_variation():
+    colours = [region_colour(n) for n in range(21)]
+    assert tuple(colours[:7]) == OKABE_ITO
+    assert len(set(colours)) == 21
+    assert all(re.fullmatch(r"#[0-9A-F]{6}", colour) for colour in colours)

@@ -1,0 +1,314 @@
+"""Selections in several steps, and the regions that are kept of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.chosen import region_name
+from dashboard.display import Display
+from dashboard.drawing import drawn, on_scan
+from dashboard.history import History
+from dashboard.outlines import borders, path, within
+from dashboard.session import OPERATIONS, Selection, Session
+from dashboard.session.regions import joined
+from xrfengine.regions import OKABE_ITO, Region, runs_of
+
+LEFT = Selection("map", ((-1, -1), (9.5, -1), (9.5, 30), (-1, 30)))
+TOP = Selection("map", ((-1, -1), (40, -1), (40, 5.5), (-1, 5.5)))
+number = st.floats(-1e4, 1e4)
+pair = st.tuples(number, number)
+STEPS = st.one_of(
+    st.builds(Selection, st.sampled_from(["map", "embedding"]),
+              st.lists(pair, min_size=3, max_size=9).map(tuple)),
+    st.builds(Selection, st.just("brush"), st.lists(pair, min_size=1, max_size=9).map(tuple),
+              radius_px=st.floats(0.1, 50)),
+    st.builds(Selection, st.just("pixel"), st.tuples(pair)),
+    st.builds(Selection, st.just("cluster"), cluster=st.integers(0, 30)),
+    st.builds(Selection, st.just("threshold"), element=st.sampled_from(["Fe", "Pb"]),
+              method=st.sampled_from(["probability", "roi"]), threshold=number,
+              region_px=st.integers(1, 10)),
+    st.lists(st.booleans(), min_size=1, max_size=60).filter(any).map(
+        lambda m: Selection("runs", runs=runs_of(np.array([m])), name="An old region")),
+)  # fmt: skip
+SELECTIONS = st.lists(st.tuples(STEPS, st.sampled_from(OPERATIONS)), min_size=1, max_size=5)
+
+
+def built(steps):
+    selection = None
+    for part, operation in steps:
+        selection = joined(selection, part, operation)
+    return selection
+
+
+@given(SELECTIONS)
+def test_selections_survive_json(steps):
+    selection = built(steps)
+    if selection is not None:
+        assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))) == selection
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        {},
+        [],
+        {"source": "magic"},
+        {"source": "map", "vertices": [[0, 0], [1, 1]]},
+        {"source": "map", "vertices": [[0, 0], [1, 1], [1, float("nan")]]},
+        {"source": "cluster", "cluster": -1},
+        {"source": "brush", "vertices": [[0, 0]], "radius_px": 0},
+        {"source": "runs", "runs": [4, 2, 5, 1]},
+        {"source": "runs", "runs": [4]},
+        {"source": "parts", "parts": [{"source": "cluster", "cluster": 1}]},
+        {"source": "threshold"},
+        {"source": "pixel", "vertices": [[1, 2]], "operation": "magic"},
+    ],
+)
+def test_damaged_selections_are_refused_in_words(state):
+    with pytest.raises(ValueError, match="its selection is damaged"):
+        Selection.from_dict(state)
+
+
+def test_nothing_is_taken_from_nothing():
+    assert joined(None, LEFT, "subtract") is None
+    assert joined(None, LEFT, "intersect") is None
+    assert joined(None, LEFT, "add") == LEFT
+
+
+def test_steps_join_the_pixels(visit):
+    async def steps(session, results):
+        async def selected():
+            await results.settled()
+            return results.selected.mask
+
+        session.draw(LEFT)
+        left = await selected()
+        session.draw(TOP, "intersect")
+        corner = await selected()
+        assert corner.sum() == 10 * 6
+        assert (corner <= left).all()
+        session.draw(Selection("pixel", ((30, 20),)), "add")
+        mask = await selected()
+        assert mask.sum() == 61
+        assert mask[20, 30]
+        session.operation = "subtract"
+        session.draw(Selection("brush", ((0, 0), (9, 0)), radius_px=0.5))
+        mask = await selected()
+        assert mask.sum() == 61 - 10
+        assert not mask[0].any()
+        assert results.selected.spectrum.n_pixels == 51
+        assert "several steps" in results.selected.title
+        session.operation = "add"
+        session.cluster = 0
+        await results.settled()
+        labels = results.clusters.clustering.labels
+        np.testing.assert_array_equal(results.selected.mask, mask | (labels == 0))
+        assert session.cluster is None, "it is part of a selection"
+
+    visit(steps)
+
+
+def test_what_is_above_the_threshold_is_selected(visit):
+    async def steps(session, results):
+        session.element = "Fe"
+        await results.settled()
+        results.select_above()
+        await results.settled()
+        expected = results.maps["Fe"] >= results.starts["Fe"]
+        np.testing.assert_array_equal(results.selected.mask, expected)
+        session.element = "Pb"
+        session.method = "roi"
+        await results.settled()
+        np.testing.assert_array_equal(results.selected.mask, expected)
+        session.draw(Selection("pixel", ((0, 0),)), "add")
+        await results.settled()
+        np.testing.assert_array_equal(results.selected.mask[1:], expected[1:])
+
+    visit(steps)
+
+
+def test_kept_regions_are_never_worked_out_again(visit, engine):
+    calls = []
+    real = engine.region_spectrum
+    engine.region_spectrum = lambda *a, **k: calls.append(a[1].sum()) or real(*a, **k)
+
+    async def steps(session, results):
+        for part in (LEFT, TOP, Selection("pixel", ((3, 3),))):
+            session.draw(part, "new")
+            await results.settled()
+            results.keep_selection()
+            await results.settled()
+        assert len(calls) == 3, "one for each selection, none for the region made of it"
+        assert session.selection is None
+        assert [r.name for r in session.regions] == ["Region 1", "Region 2", "Region 3"]
+        assert [r.colour for r in session.regions] == list(OKABE_ITO[:3])
+        first = results.regions[0]
+        assert first.n_pixels == first.mask.sum() == first.spectrum.n_pixels
+        assert {i.symbol for i in first.identified if i.present} >= {"Pb"}
+        session.change_region(first.region.id, name="Flag")
+        session.drop_region(session.regions[1].id)
+        await results.settled()
+        assert [f.region.name for f in results.regions] == ["Flag", "Region 3"]
+        assert results.regions[0].spectrum is first.spectrum
+        session.draw(TOP, "new")
+        await results.settled()
+        results.keep_selection()
+        await results.settled()
+        assert session.regions[2].colour == OKABE_ITO[1], "the colour that was given back"
+        assert len(calls) == 4
+
+    visit(steps)
+
+
+def test_keeping_waits_for_a_selection_on_its_way(visit):
+    async def steps(session, results):
+        session.draw(LEFT)
+        results.keep_selection()
+        await results.settled()
+        assert results.regions[0].n_pixels == 240
+        assert results.regions[0].identified
+        assert session.selection is None
+
+    visit(steps)
+
+
+def test_regions_are_selected_again_and_combined(visit):
+    async def steps(session, results):
+        for part in (LEFT, TOP):
+            session.draw(part, "new")
+            results.keep_selection()
+            await results.settled()
+        left, top = (facts.mask for facts in results.regions)
+        ids = [region.id for region in session.regions]
+        for operation, expected in (
+            ("add", left | top), ("subtract", left & ~top), ("intersect", left & top)
+        ):  # fmt: skip
+            results.select_region(ids[0], "new")
+            results.select_region(ids[1], operation)
+            await results.settled()
+            np.testing.assert_array_equal(results.selected.mask, expected)
+
+    visit(steps)
+
+
+def test_regions_are_undone_redone_and_kept_in_views(visit, engine):
+    clock = iter(range(1000))
+
+    async def steps(session, results):
+        history = History(session, lambda: next(clock))
+        session.draw(LEFT)
+        await results.settled()
+        results.keep_selection()
+        await results.settled()
+        region, spectrum = session.regions[0], results.regions[0].spectrum
+        session.drop_region(region.id)
+        assert results.regions == ()
+        history.undo()
+        await results.settled()
+        assert session.regions == (region,)
+        assert results.regions[0].spectrum is spectrum, "not worked out again"
+        history.redo()
+        assert session.regions == ()
+        history.undo()
+        state = json.loads(json.dumps(session.state()))
+        other = Session()
+        assert other.restore_state(state) == []
+        assert other.regions == (region,)
+        session.dataset = "line"
+        await results.settled()
+        assert session.regions == ()
+
+    visit(steps)
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        "x",
+        [{"id": "a"}],
+        [{"id": "a", "name": "n", "colour": "red;x", "shape": "labels", "geometry": [0, 4]}],
+        [{"id": "a", "name": "n", "colour": "#112233", "shape": "labels", "geometry": [0, -4]}],
+        [{"id": "a", "name": "n", "colour": "#112233", "shape": "labels", "geometry": [0, 4]}] * 2,
+    ],
+)
+def test_damaged_regions_of_a_view_are_told(regions):
+    state = {"address": {}, "large": {"regions": regions}}
+    session = Session()
+    notices = session.restore_state(state)
+    assert len(notices) == 1
+    assert "region" in notices[0]
+    assert session.regions == ()
+
+
+def test_a_region_of_another_scan_is_told(visit):
+    region = Region("a", "Elsewhere", "#112233", "labels", (5_000, 100))
+
+    async def steps(session, results):
+        assert results.regions[0].error is not None
+        assert "another scan" in results.regions[0].error.hint
+
+    visit(steps, regions=(region,))
+
+
+def test_names_of_regions():
+    assert region_name(LEFT, set()) == "Region 1"
+    assert region_name(LEFT, {"Region 1", "Region 2"}) == "Region 3"
+    assert region_name(Selection("cluster", cluster=2), set()) == "Cluster 3"
+    above = Selection("threshold", element="Fe")
+    assert region_name(above, {"Fe above threshold"}) == "Fe above threshold 2"
+
+
+def test_what_the_browser_sends():
+    mail = {"x": [0, 4, 4], "y": [0, 0, 4], "how": ["polygon - 0 1", "", ""]}
+    assert drawn(mail) == (Selection("map", ((0, 0), (4, 0), (4, 4))), None)
+    assert drawn(mail, "embedding")[0].source == "embedding"
+    mail["how"] = ["brush add 2.5 2", "", ""]
+    assert drawn(mail) == (
+        Selection("brush", ((0, 0), (4, 0), (4, 4)), radius_px=2.5), "add"
+    )  # fmt: skip
+    for how in ([], ["polygon"], ["magic - 0 1"], ["brush - 0 1"], ["brush - nan 1"]):
+        assert drawn({**mail, "how": how}) is None
+    assert drawn({"x": [0, 1], "y": [0, 1], "how": ["polygon - 0 1", ""]}) is None
+
+
+def test_outlines_of_a_haze_show_where_most_of_it_is():
+    rng = np.random.default_rng(3)
+    mask = rng.random((300, 300)) < 0.02
+    mask[100:200, 100:200] |= rng.random((100, 100)) < 0.8
+    runs = borders(mask)
+    assert 0 < len(runs) < 6_000
+    assert 80 < runs[:, 0].min() < 110
+    assert 190 < runs[:, 3].max() < 220
+    assert len(borders(np.zeros((9, 9), bool))) == 0
+
+
+def test_outlines_end_where_the_picture_does():
+    mask = np.zeros((10, 12), bool)
+    mask[2:8, 3:9] = True
+    runs = within(borders(mask), (4.5, -0.5, 11.5, 9.5))
+    assert sorted(map(tuple, runs.tolist())) == [
+        (4.5, 1.5, 8.5, 1.5), (4.5, 7.5, 8.5, 7.5), (8.5, 1.5, 8.5, 7.5)
+    ]  # fmt: skip
+    x, y = path(runs)
+    assert np.isnan(x[2::3]).all()
+    assert np.isfinite(np.delete(x, np.s_[2::3])).all()
+    assert len(x) == len(y) == 9
+
+
+def test_what_is_drawn_on_a_turned_picture_is_kept_as_the_scan_lies():
+    display = Display((20, 30), crop=(5, 0, 25, 20), turns=1)
+    pixel = Selection("pixel", ((0.0, 3.0),))
+    assert on_scan(pixel, display).vertices == ((8.0, 19.0),)
+    assert on_scan(Selection("pixel", ((40.0, 3.0),)), display) is None
+    stroke = Selection("brush", ((-50.0, 0.0), (50.0, 0.0)), radius_px=2.0)
+    x, y = zip(*on_scan(stroke, display).vertices, strict=True)
+    assert set(x) == {5.0}
+    assert min(y) >= -0.5
+    assert max(y) <= 19.5
+    assert on_scan(Selection("map", ((-9, -9), (-8, -9), (-8, -8))), display) is None
