@@ -1,13 +1,15 @@
 """How long the page takes, as a visitor sees it: Chromium against a server of its own.
 
     python benchmarks/browser.py [--data FOLDER --dataset ID] [--repeats 7] [--json]
+    xrfengine phantom FOLDER/thesis.h5 --shape 524 348 --channels 4096    # a scan of the thesis's size
 
 Prints the median of the repeats for: a page asked for to its painted map, by a new visitor and by
 one whose browser holds the scripts; lasso mouse-up to the painted spectrum, for a small and a large
-lasso; threshold drag step to the painted map; element change to the painted map. "Painted" is the
-second animation frame after the plot's model changed. Processor time of a load stands beside it: of
-the server's process and of the browser, which other work on the machine disturbs less. Without
-``--data`` the demo painting is used.
+lasso, with the bytes that travel; threshold drag step to the painted map, and the messages it
+sends; element change to the painted map; another smallest cluster to the painted embedding.
+"Painted" is the second animation frame after the plot's model changed. Processor time of a load
+stands beside it: of the server's process and of the browser, which other work on the machine
+disturbs less. Without ``--data`` the demo painting is used.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -50,6 +53,15 @@ PAINTED = """
         () => done(performance.now()), {once: true, capture: true}))
       const changed = changes(layer(figure, name).data_source)
       const t = await start
+      await changed
+      await frames()
+      return performance.now() - t
+    },
+    // From now to the painted change of a layer, for whatever a function does to the page.
+    doing: async (act, figure, name) => {
+      const changed = changes(layer(figure, name).data_source)
+      const t = performance.now()
+      act()
       await changed
       await frames()
       return performance.now() - t
@@ -96,9 +108,11 @@ def serve(data: str | None) -> tuple[subprocess.Popen, str]:
     raise SystemExit("the server did not start")
 
 
-def load(context, url: str) -> tuple[object, float]:
-    """A fresh page, and the milliseconds until its map was painted."""
-    page = context.new_page()
+def load(context, url: str, page=None) -> tuple[object, float]:
+    """A fresh page, or the one given, and the milliseconds until its map was painted."""
+    page = page or context.new_page()
+    # Who comes for the first time is introduced, which has nothing to do with loading.
+    page.add_init_script("window.localStorage?.setItem('xrf-tour-seen', '1')")
     page.set_viewport_size({"width": 1440, "height": 900})
     start = time.perf_counter()
     page.goto(url, wait_until="commit", timeout=300_000)
@@ -165,6 +179,40 @@ def lasso(page, figure: str, half: float) -> float:
     return taken
 
 
+class Traffic:
+    """Bytes on the page's sockets since :meth:`begin`."""
+
+    def __init__(self, page) -> None:
+        self.sent: list[int] = []
+        self.received: list[int] = []
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket) -> None:
+        socket.on("framesent", lambda payload: self.sent.append(len(payload)))
+        socket.on("framereceived", lambda payload: self.received.append(len(payload)))
+
+    def begin(self) -> None:
+        self.sent.clear()
+        self.received.clear()
+
+
+def cut_change(page, share: float) -> float | None:
+    """Milliseconds from letting go the slider to the painted embedding; None without clusters."""
+    slider = page.locator(".xrf-clusters input[type=range]").first
+    if not slider.count() or not page.locator(".xrf-clusters [role=option]").count():
+        return None
+    taken = page.evaluate(
+        """([input, share]) => xrf_bench.doing(() => {
+            input.value = Math.round(Number(input.min) + share * (input.max - input.min))
+            input.dispatchEvent(new Event("input", {bubbles: true}))
+            input.dispatchEvent(new Event("change", {bubbles: true}))
+        }, "xrf-embedding-figure", "points")""",
+        [slider.element_handle(), share],
+    )
+    page.wait_for_timeout(400)
+    return taken
+
+
 def element_change(page, n: int) -> float:
     chips = page.locator(".xrf-element .xrf-chip")
     page.evaluate(
@@ -180,6 +228,7 @@ def measure(url: str, repeats: int, server: psutil.Process | None) -> dict[str, 
     from playwright.sync_api import sync_playwright
 
     times: dict[str, list[float]] = {}
+    counted: dict[str, str] = {}
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         raise SystemExit("no chromium found: install it to measure the page")
@@ -189,22 +238,35 @@ def measure(url: str, repeats: int, server: psutil.Process | None) -> dict[str, 
         times["first page after start to map"] = [first]
         page.close()
         times |= page_loads(browser, url, repeats, server)
-        page, _ = load(browser.new_context(), url)
+        page = browser.new_context().new_page()
+        traffic = Traffic(page)
+        load(None, url, page)
         page.evaluate(PAINTED)
-        page.wait_for_timeout(3000)
+        page.wait_for_timeout(5000)  # embedding and clusters come after the map
         page.locator(".xrf-map").get_by_label("Lasso").click()
         slider = page.locator(".xrf-threshold input[type=range]").element_handle()
         for i in range(repeats):
             for name, half in (("small lasso", 0.06), ("large lasso", 0.42)):
+                traffic.begin()
                 taken = lasso(page, "xrf-map-figure", half)
                 times.setdefault(f"{name} to spectrum", []).append(taken)
+                times.setdefault(f"  bytes up, {name}", []).append(sum(traffic.sent))
+                times.setdefault(f"  bytes down, {name}", []).append(sum(traffic.received))
+                selected = page.locator(".xrf-selected").first.inner_text()
+                counted[name] = re.search(r"[\d,]+(?= pixel)", selected).group()
+            traffic.begin()
             step = page.evaluate(
                 "([input, value]) => xrf_bench.threshold_step(input, value)",
                 [slider, 0.2 + 0.05 * i],
             )
             times.setdefault("threshold step to map", []).append(step)
+            times.setdefault("  messages to the server", []).append(len(traffic.sent))
             times.setdefault("element change to map", []).append(element_change(page, i % 2))
+            cut = cut_change(page, (0.05, 0.15)[i % 2])
+            if cut is not None:
+                times.setdefault("smallest cluster to embedding", []).append(cut)
         browser.close()
+    print(", ".join(f"{name}: {pixels} pixels" for name, pixels in counted.items()))
     return times
 
 
@@ -229,7 +291,8 @@ def main() -> None:
         print(json.dumps({name: [round(t, 1) for t in values] for name, values in times.items()}))
         return
     for name, values in times.items():
-        print(f"{name:44} {statistics.median(values):8.0f} ms   (n = {len(values)})")
+        unit = "" if name.startswith(("  bytes", "  messages")) else " ms"
+        print(f"{name:44} {statistics.median(values):8,.0f}{unit:3}   (n = {len(values)})")
 
 
 if __name__ == "__main__":
