@@ -28,6 +28,7 @@ from dashboard.views.export import STAGE as EXPORT
 from dashboard.views.export import ExportView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
+from dashboard.views.pigments import PigmentsView
 from dashboard.views.regions import RegionsView
 from dashboard.views.small_maps import SmallMapsView
 from dashboard.views.source import SourceView
@@ -89,7 +90,8 @@ def compose(
     acts = {**_acts(session, results, tour), EXPORT: Act("Export", export.build)}
     stage = Stage(session, acts)
     rail = pn.Column(
-        RailView(session, results), RegionsView(session, results), stylesheets=[_RAIL],
+        RailView(session, results), RegionsView(session, results),
+        PigmentsView(session, results), stylesheets=[_RAIL],
         styles={"grid-area": "rail"}, sizing_mode="stretch_both", margin=0,
         css_classes=["xrf-rail"],
     )  # fmt: skip

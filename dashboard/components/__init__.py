@@ -316,3 +316,16 @@ class MapSettings(_Component):
     is_cropped = param.Boolean(False)
     is_turned = param.Boolean(False)
     _esm = _code("map_settings")
+
+
+class Pigments(_Component):
+    """Pigment candidates, folded; each group opens to what speaks for and against it."""
+
+    is_open = param.Boolean(False)
+    about = param.String("", doc="Whose elements they are.")
+    hint = param.String("")
+    groups = param.List([], doc="{id, title, elements, told, pigments: [{name, formula, …}]}")
+    unseen = param.List([], doc="{name, why}")
+    busy = param.Boolean(False)
+    problem = param.String("")
+    _esm = _code("pigments")

@@ -44,7 +44,7 @@ class SourceView(pn.viewable.Viewer):
         self._facts = pn.pane.HTML(
             "", margin=(0, 8), sizing_mode="stretch_width",
             styles={"font-size": "13px", "color": "var(--xrf-muted)", "white-space": "nowrap",
-                    "overflow": "hidden"},
+                    "overflow": "hidden", "flex": "1 1 0", "min-width": "0"},
         )  # fmt: skip
         self._layout = pn.Row(
             brand, self._picker, self._facts, *actions,
