@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.shown import HIGHLIGHT
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import METHOD_FILE, Analysis, Area, Provenance, file_name
 from xrfengine.export.script import Source
@@ -75,29 +74,37 @@ def pixel_size_mm(results: Any) -> float | None:
 
 
 def areas_of(results: Any) -> tuple[Area, ...]:
-    """The selection."""
-    selected = results.selected
-    if selected is None:
-        return ()
-    return (
-        Area(
-            selected.title,
-            selected.colour or HIGHLIGHT,
-            selected.mask,
-            selected.spectrum,
-            selected.identified,
-        ),
-    )
+    """The selection and the kept regions, as far as their pixels are known; named apart."""
+    areas, selected = [], results.selected
+    if selected is not None:
+        areas.append(
+            Area(
+                selected.title,
+                selected.colour,
+                selected.mask,
+                selected.spectrum,
+                selected.identified,
+            )
+        )
+    names = {area.name for area in areas}
+    for facts in results.regions:
+        if facts.spectrum is None or facts.mask is None:
+            continue
+        name, number = facts.region.name, 2
+        while name in names:
+            name, number = f"{facts.region.name} ({number})", number + 1
+        names.add(name)
+        areas.append(Area(name, facts.region.colour, facts.mask, facts.spectrum, facts.identified))
+    return tuple(areas)
 
 
 def source_of(session: Any, results: Any, analysis: Analysis) -> Source:
     """How a script finds the scan and draws the selection again."""
-    path, chosen = results.opened.cube.path, session.selection
+    path, selected = results.opened.cube.path, results.selected
     file = ""
     if path is not None and results.opened.id != "demo":
         file = path.replace("\\", "/").rpartition("/")[2]
     vertices = {}
-    if chosen is not None and chosen.source == "map" and results.selected is not None:
-        vertices[results.selected.title] = chosen.vertices
-    clusters = analysis.provenance.settings.get("clusters", "")
-    return Source(file, clusters, vertices)
+    if selected is not None and selected.chosen is not None and selected.chosen.source == "map":
+        vertices[selected.title] = selected.chosen.vertices
+    return Source(file, analysis.provenance.settings.get("clusters", ""), vertices)

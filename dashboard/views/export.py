@@ -129,7 +129,8 @@ class ExportView:
         )  # fmt: skip
         results, session = self.results, self.session
         results.param.watch(
-            lambda *e: self._show_list(), ["maps", "map_state", "found", "selected", "errors"]
+            lambda *e: self._show_list(),
+            ["maps", "map_state", "found", "selected", "regions", "errors"],
         )
         session.param.watch(lambda *e: self._show_list(), ["element", "threshold", "stage"])
         results.param.watch(lambda *e: self._show_work(), ["making", "made_share", "made_problem"])
@@ -186,6 +187,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "csv": ("Spectra as a table", "CSV: energy and counts of {spectra}"),
     "msa": ("Spectra as EMSA/MAS", "One .msa file each, in one ZIP: {spectra}"),
+    "geojson": (
+        "Regions as GeoJSON",
+        "Outlines in pixels, with area and elements: {regions}",
+    ),
     "script": (
         "Python script",
         "Repeats this view with xrfengine: maps, thresholds, spectra of the selection",
@@ -195,7 +200,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 _GROUPS = (
     ("Pictures", ("png", "pngs")),
     ("Maps", ("tiff", "tiffs", "netcdf")),
-    ("Spectra", ("csv", "msa")),
+    ("Spectra and regions", ("csv", "msa", "geojson")),
     ("To keep and to repeat", ("script", "all")),
 )
 
@@ -206,10 +211,11 @@ def groups(analysis: Analysis) -> list[dict[str, Any]]:
 
     names = ["the whole scan", *(area.name for area in analysis.areas)]
     words = {
+        "regions": _and(names[1:]) or "none yet",
         "element": analysis.element,
         "n": len(found_symbols(analysis)),
         "errors": "standard errors, " if analysis.errors is not None else "",
-        "spectra": " and ".join((", ".join(names[:-1]), names[-1])) if names[1:] else names[0],
+        "spectra": _and(names),
     }
 
     def item(kind: str) -> dict[str, Any]:
@@ -225,6 +231,12 @@ def groups(analysis: Analysis) -> list[dict[str, Any]]:
         }
 
     return [{"title": title, "items": [item(kind) for kind in kinds]} for title, kinds in _GROUPS]
+
+
+def _and(names: list[str]) -> str:
+    if len(names) > 5:
+        return f"{', '.join(names[:4])} and {len(names) - 4} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def size_words(n_bytes: int) -> str:

@@ -142,6 +142,12 @@ def _msa(path: Path, analysis: Analysis, source: Source, progress: Progress, can
     _pack(path, files)
 
 
+def _regions(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
+    from xrfengine.export.geojson import regions_geojson
+
+    _bytes(path, regions_geojson(analysis))
+
+
 def _script(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
     _bytes(path, script(analysis, source).encode())
 
@@ -164,7 +170,7 @@ def _everything(path: Path, analysis: Analysis, source: Source, progress: Progre
 
 def is_ready(kind: str, analysis: Analysis) -> bool:
     """Whether the analysis holds what a kind needs."""
-    return kind != "regions" or bool(analysis.areas)
+    return kind != "geojson" or bool(analysis.areas)
 
 
 def _plane(analysis: Analysis) -> int:
@@ -192,6 +198,9 @@ KINDS: dict[str, Kind] = {
     ),
     "csv": Kind(lambda a: a.name("spectra", ".csv"), _csv, _spectra_bytes),
     "msa": Kind(lambda a: a.name("spectra-msa", ".zip"), _msa, _spectra_bytes),
+    "geojson": Kind(
+        lambda a: a.name("regions", ".geojson"), _regions, lambda a: 20_000 * len(a.areas)
+    ),
     "script": Kind(lambda a: a.name("analysis", ".py"), _script, lambda a: 4_000),
     "all": Kind(
         lambda a: a.name("everything", ".zip"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xrfengine.export.analysis import Analysis, Area, file_name
+from xrfengine.regions import runs_of
 
 LONGEST_RUNS = 400
 """Regions of more runs of pixels are written as packed bits: nobody reads that many numbers."""
@@ -126,7 +127,7 @@ def script(analysis: Analysis, source: Source) -> str:
     if any(vertices for _, vertices in regions):
         more += "\nfrom xrfengine.regions import polygon_mask"
     if any(not vertices and not _is_packed(area, vertices) for area, vertices in regions):
-        more += "\nfrom xrfengine.regions import Region"
+        more += "\nfrom xrfengine.regions import mask_of_runs"
     text = _HEAD.format(
         title=f"{_plain(facts.dataset)}: {analysis.element}, {facts.method}",
         software=facts.software, made=facts.made, out=f"{name}_repeated.nc", usage=usage,
@@ -165,13 +166,7 @@ def _plain(text: str) -> str:
 
 
 def _is_packed(area: Area, vertices: Sequence | None) -> bool:
-    return not vertices and len(_runs(area.mask)) > LONGEST_RUNS
-
-
-def _runs(mask: np.ndarray) -> tuple[int, ...]:
-    from xrfengine.regions import Region
-
-    return Region.of_mask(mask, "", "", "").geometry
+    return not vertices and len(runs_of(area.mask)) > LONGEST_RUNS
 
 
 def _mask(area: Area, vertices: Sequence[tuple[float, float]] | None) -> str:
@@ -179,9 +174,9 @@ def _mask(area: Area, vertices: Sequence[tuple[float, float]] | None) -> str:
     if vertices:
         corners = ", ".join(f"({x!r}, {y!r})" for x, y in vertices)
         return f"polygon_mask(np.array([{corners}]), cube.shape[:2])"
-    runs = _runs(area.mask)
+    runs = runs_of(area.mask)
     if not _is_packed(area, vertices):
-        return f'Region("", "", "", "labels", {runs}).mask(cube.shape[:2])'
+        return f"mask_of_runs({runs}, cube.shape[:2])"
     packed = base64.b85encode(zlib.compress(np.packbits(area.mask).tobytes(), 9)).decode()
     bits = f"np.frombuffer(zlib.decompress(base64.b85decode({packed!r})), np.uint8)"
     return f"np.unpackbits({bits})[: cube.n_pixels].reshape(cube.shape[:2]).astype(bool)"
