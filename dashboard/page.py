@@ -108,10 +108,6 @@ THEME = {
 }
 
 
-NAMELESS = {"& .MuiInputLabel-root": {"display": "none"}}
-"""``sx`` of a field whose label is read out, but not shown: its place says what it is."""
-
-
 class AppPage(pmui.Page):
     """A page that does not follow the server's "busy".
 

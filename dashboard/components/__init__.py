@@ -153,6 +153,13 @@ class CopyLink(_Component):
     _esm = _code("copy_link")
 
 
+class Facts(_Component):
+    """One line of facts, cut with an ellipsis where there is no room; whole in its tooltip."""
+
+    text = param.String("")
+    _esm = _code("facts")
+
+
 class TopActions(_Component):
     """Undo, redo and help."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
-from dashboard.page import NAME, NAMELESS
+from dashboard.components import Choice, Facts
+from dashboard.page import NAME
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.assets import asset
@@ -35,16 +34,15 @@ class SourceView(pn.viewable.Viewer):
         options = {info.label: info.id for info in results.engine.datasets()}
         if session.dataset and session.dataset not in options.values():
             options = {session.dataset: session.dataset, **options}
-        self._picker = pmui.Select(
-            options=options, value=session.dataset or next(iter(options.values()), None),
-            size="small", width=280, height=32, margin=0, label="Data set",
-            sx={**NAMELESS, "& .MuiSelect-select, & .MuiSvgIcon-root": {"color": "var(--xrf-ink)"}},
+        self._picker = Choice(
+            options=[*options.items()], value=session.dataset or next(iter(options.values()), ""),
+            label="Data set", description="The scan that is shown", boxed=True, width=264,
+            height=32, margin=0,
         )  # fmt: skip
         self._picker.param.watch(self._take, "value")
-        self._facts = pn.pane.HTML(
-            "", margin=(0, 8), sizing_mode="stretch_width",
-            styles={"font-size": "13px", "color": "var(--xrf-muted)", "white-space": "nowrap",
-                    "overflow": "hidden", "flex": "1 1 0", "min-width": "0"},
+        self._facts = Facts(
+            margin=(0, 8), height=32,
+            styles={"flex": "1 1 0", "width": "0", "min-width": "0", "overflow": "hidden"},
         )  # fmt: skip
         self._layout = pn.Row(
             brand, self._picker, self._facts, *actions,
@@ -62,13 +60,13 @@ class SourceView(pn.viewable.Viewer):
             self.session.dataset = event.new
 
     def _follow(self, dataset: str) -> None:
-        if dataset in self._picker.options.values():
+        if any(dataset == known for _, known in self._picker.options):
             self._picker.value = dataset
 
     def _show(self) -> None:
         opened = self.results.opened
         if opened is None:
-            self._facts.object = ""
+            self._facts.text = ""
             return
         self._follow(opened.id)
         cube = opened.cube
@@ -82,4 +80,4 @@ class SourceView(pn.viewable.Viewer):
         facts.append(f"{channels:,} channels")
         if cube.instrument.tube_anode and cube.instrument.tube_kv:
             facts.append(f"{cube.instrument.tube_anode} {cube.instrument.tube_kv:g} kV")
-        self._facts.object = escape("  ·  ".join(facts))
+        self._facts.text = "  ·  ".join(facts)

@@ -120,8 +120,7 @@ def test_a_broken_file_is_told_in_place_and_the_page_lives_on(visit, address):
     alert.wait_for()
     assert "broken.h5 is cut short" in alert.inner_text()
     assert "Copy the file again" in alert.inner_text()
-    visit.page.get_by_text("Scan broken.h5", exact=True).first.click()
-    visit.page.get_by_role("menuitem", name="Scan line").click()
+    visit.page.get_by_label("Data set").select_option("Scan line")
     visit.wait_for_map()
     assert visit.layer("xrf-map-figure", "values", "layer.data_source.data.dw[0]") == 40
     assert alert.count() == 0
