@@ -37,7 +37,7 @@ from dashboard.views.status import StatusView
 
 _GRID = """:host { display: grid !important; height: 100%; gap: 1px; overflow: hidden;
   background: var(--xrf-hairline); padding: 0;
-  grid-template-columns: 300px minmax(380px, 0.86fr) minmax(290px, 0.5fr) minmax(290px, 0.5fr);
+  grid-template-columns: 300px minmax(380px, 1.72fr) minmax(290px, 1fr) minmax(290px, 1fr);
   grid-template-rows: auto minmax(0, 55fr) minmax(0, 45fr) auto;
   grid-template-areas: "notice notice notice notice" "rail map spectrum spectrum"
     "rail map embedding clusters" "status status status status"; }
