@@ -40,6 +40,8 @@ class Opened:
     engine_facts: tuple[tuple[str, str], ...] = ()
     overrides: Overrides = field(default_factory=Overrides)
     """What was kept with it when it was opened."""
+    own_calibration: Any = None
+    """OwnCalibration that was kept with it and that ``cube`` has, or None: the file's."""
 
 
 @dataclass(frozen=True)

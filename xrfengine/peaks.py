@@ -16,6 +16,8 @@ _LOWEST_KEV = 1.0
 _LEAST_Z = 5.0
 _NEAR_FWHM = 0.5
 _WEAKEST_WEIGHT = 0.05
+_APART_FWHM = 1.3
+"""Nearer to its main line, a weaker one is a shoulder at most."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,20 @@ def named_peaks(spectrum: Spectrum, elements: Sequence[str]) -> tuple[PeakName, 
     for element in dict.fromkeys(elements):
         lines = labelled_lines(element, low, high)
         stands = {line: _net(spectrum, line.energy_kev) for line in lines}
+        clear = [line.family for line, (net, sigma) in stands.items() if net >= _LEAST_Z * sigma]
         for line, (net, sigma) in stands.items():
             main = max(
                 (one for one in lines if one.family == line.family), key=lambda one: one.weight
             )
             expected = max(stands[main][0], 0.0) * line.weight / main.weight
-            if net < _LEAST_Z * sigma or line.weight < _WEAKEST_WEIGHT or expected <= 0:
+            beside = abs(line.energy_kev - main.energy_kev) / _fwhm(spectrum, line.energy_kev)
+            if (
+                net < _LEAST_Z * sigma
+                or line.weight < _WEAKEST_WEIGHT
+                or expected <= 0
+                or (line is not main and beside < _APART_FWHM)
+                or (line.family != "K" and "K" in clear)  # its soft lines tell nothing more
+            ):
                 continue
             channel = peak_centre(
                 spectrum, line.energy_kev, _NEAR_FWHM * _fwhm(spectrum, line.energy_kev)

@@ -336,3 +336,29 @@ class Pigments(_Component):
     busy = param.Boolean(False)
     problem = param.String("")
     _esm = _code("pigments")
+
+
+class SpectrumStrip(_Component):
+    """Below the title of the spectrum: element cursor, legend, fit, energy window."""
+
+    element = param.String("")
+    element_name = param.String("")
+    families = param.List([], doc="K, L, M: those of which a line is marked.")
+    chips = param.List([], doc="(colour, text)")
+    window = param.String("", doc="The energies that are mapped; empty: none.")
+    mark = param.List([], doc="(text, tooltip) where the energies are not the file's.")
+    fit = param.List([], doc="(text, tooltip) of the fit that is shown.")
+    _esm = _code("spectrum_strip")
+
+
+class Candidates(_Component):
+    """What a peak can be, the likeliest first; a click chooses the element."""
+
+    title = param.String("")
+    sentence = param.String("")
+    items = param.List([], doc="{name, element, share, distance, tags, sentence, lines}")
+    value = param.String("", doc="The element shown on the map.")
+    source = param.String("", doc="'selection' or 'scan'.")
+    has_selection = param.Boolean(False)
+    state = param.Dict({}, doc="{kind, message, hint, fraction}")
+    _esm = _code("candidates")

@@ -6,6 +6,7 @@ function render({model, view, el}) {
     Crop: "Crop: drag draws a box; only what lies in it is shown", Uncrop: "Show the whole scan again",
     Reset: "Show everything again"}
   const names = {Line: "Line profile", Uncrop: "Whole scan"}
+  Object.assign(hints, {Zoom: "Drag over energies to enlarge them", Window: "Window: drag over energies to map their counts"})
   const find = (name) => view.model.document?.get_model_by_name(`${model.prefix}-${name}`)
   const choose = (name) => { chosen = name; activate(); update() }
   const activate = () => {

@@ -16,13 +16,14 @@ from dashboard.results.exporting import ExportResults
 from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
 from dashboard.results.regions import RegionResults
+from dashboard.results.spectrum import SpectrumResults
 from dashboard.session import Session
 from dashboard.shown import READY, Asked, Opened, Painted, State, failed_state
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
 
 
-class Results(MapResults, RegionResults, GroupResults, ExportResults):
+class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumResults):
     """Results of one session. Set only here; views watch."""
 
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:
@@ -48,6 +49,9 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults):
             # Nor do places of another scan mean anything.
             self.session.param.update(crop=None, turns=0, mirrored=False, profile=None)
             self._forget_regions()
+        self.open()
+
+    def _reopen(self) -> None:
         self.open()
 
     def open(self) -> None:
@@ -83,12 +87,13 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults):
             )
         dataset = dataset or known[0].id
         cube = self.engine.cube(dataset, progress=part(progress, 0.0, 0.8), cancel=cancel)
+        cube, own = self._calibrated(dataset, cube, part(progress, 0.8, 0.85), cancel)
         label = next((info.label for info in known if info.id == dataset), dataset)
         progress(0.85, "Adding up the spectra")
         _ = cube.digest  # takes a moment the first time; later, on the loop, it must not
         opened = Opened(
             dataset, label, cube, cube.total_counts, cube.sum_spectrum, self._engine_facts(),
-            self._read_overrides(dataset),
+            self._read_overrides(dataset), own,
         )  # fmt: skip
         try:
             if cube.instrument.tube_anode is not None:

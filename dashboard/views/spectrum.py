@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import (
-    AdaptiveTicker,
-    BoxZoomTool,
-    CustomJSTickFormatter,
-    HoverTool,
-    PanTool,
-    ResetTool,
-    SingleIntervalTicker,
-    WheelZoomTool,
-)
 
-from dashboard import figures, stock
-from dashboard.components import Caption, Tools
+from dashboard import figures
+from dashboard.components import Caption, Choice, SpectrumStrip, Tools
+from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import (
-    HIGHLIGHT,
-    energy_limits,
-    spectrum_floor,
-    spectrum_heights,
-    stagger,
-)
+from dashboard.pictures import HIGHLIGHT, energy_limits, stagger
 from dashboard.results import Results
+from dashboard.results.spectrum import shown_counts
 from dashboard.session import Session
+from dashboard.sheet import Sheet
 from dashboard.shown import READY, State
+from dashboard.spectrum.figure import FAMILY_DASH, GROUND, INK, MODEL, SpectrumFigure
+from dashboard.spectrum.heights import Heights
+from dashboard.spectrum.residual import Residual
 from xrfengine.lines import labelled_lines
 
-INK = {"light": "#24413f", "dark": "#c9d8d5"}
-ACCENT = {"light": "#0b6e6e", "dark": "#4fc0b5"}
 SCALE_NAMES = {"Linear": "linear", "Log": "log", "√": "sqrt"}
-_FORMATS = {
-    "linear": "return tick.toLocaleString('en-US', {maximumFractionDigits: 3})",
-    "sqrt": "return (tick * Math.abs(tick)).toLocaleString('en-US', {maximumFractionDigits: 2})",
-    "log": """
-        const whole = Math.round(tick)
-        if (Math.abs(tick - whole) > 1e-6) return ""
-        if (whole >= -2 && whole <= 4) return (10 ** whole).toLocaleString('en-US')
-        return "10" + String(whole).replace(/./g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)])
-    """,
-}
-_HEADROOM = 0.24
-"""Share of the plot kept free above the curves for the names of lines."""
+STATISTIC_NAMES = [["Mean", "mean"], ["Sum", "sum"], ["Maximum", "max"]]
+_LOWEST_MARK_KEV = 0.6
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -54,185 +34,315 @@ class SpectrumView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._build_figure()
+        self.figure = SpectrumFigure(self._ask_peak, self._take_window)
+        self._heights: Heights | None = None
+        self._residual: Residual | None = None
         self._title = Caption(text="Spectrum")
-        scale = pmui.RadioButtonGroup(
-            options=SCALE_NAMES, value=session.scale, size="small", margin=0, height=32, width=160,
-            description="How counts are drawn: small peaks show on a logarithmic scale",
-        )  # fmt: skip
-        scale.link(session, value="scale")
-        session.param.watch(lambda e: scale.param.update(value=e.new), "scale")
-        tools = Tools(prefix="xrf-spectrum", options=["Move", "Box"], value="Move", width=100)
+        self._strip = SpectrumStrip(
+            height=32, sizing_mode="stretch_width", margin=0, on_message=self._take_message
+        )
+        self._sheets()
         self._cover = state_cover()
+        self._body = body(
+            self._strip,
+            pn.pane.Bokeh(self.figure.model, sizing_mode="stretch_both", margin=0),
+            self._cover, self._peak_sheet.panel, self._display_sheet.panel,
+        )  # fmt: skip
         self._layout = pane(
-            title_row(self._title, scale, tools),
-            body(pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", margin=0), self._cover),
+            title_row(
+                self._title, self._statistic(), self._scale(),
+                Tools(prefix="xrf-spectrum", options=["Move", "Zoom", "Window"], width=134),
+                self._peak_sheet.button, self._display_sheet.button,
+            ),
+            self._body,
             area="spectrum",
             css_class="xrf-spectrum",
-        )
-        results.param.watch(lambda *e: self._show_scan(), "opened")
-        results.param.watch(lambda *e: self._show_selection(), "selected")
-        results.param.watch(lambda *e: self._show_state(), ["selection_state", "map_state"])
-        session.param.watch(lambda *e: self._show_all(), "scale")
-        session.param.watch(lambda *e: self._show_lines(), "element")
-        session.param.watch(lambda *e: self._follow_theme(), "theme")
+        )  # fmt: skip
+        on_results, on_session = results.param.watch, session.param.watch
+        on_results(lambda *e: self._show_scan(), "opened")
+        on_results(lambda *e: self._show_selection(), ["selected", "maxima"])
+        on_results(lambda *e: self._show_names(), "peak_names")
+        on_results(lambda *e: self._show_fit(), ["reading"])
+        on_results(lambda *e: self._show_peak(), "peak")
+        on_results(lambda *e: self._show_state(),
+                   ["selection_state", "map_state", "reading_state", "window_state"])  # fmt: skip
+        on_results(lambda *e: self._show_strip(), "window")
+        on_session(lambda *e: self._show_all(), ["scale", "statistic"])
+        on_session(lambda *e: self._show_lines(), "element")
+        on_session(lambda *e: self._show_fit(), "show_fit")
+        on_session(lambda *e: self._show_window(), "energy_window_kev")
+        on_session(lambda *e: self._show_peak(), "peak_kev")
+        on_session(lambda *e: self._follow_theme(), "theme")
         self._follow_theme()
+        self._show_window()
+        self._show_peak()
         self._show_state()
 
     def __panel__(self) -> pn.Column:
         return self._layout
 
-    def _build_figure(self) -> None:
-        tools = {
-            "Move": PanTool(dimensions="width"),
-            "Box": BoxZoomTool(dimensions="width"),
-            "wheel": WheelZoomTool(dimensions="width"),
-            "reset": ResetTool(),
-        }
-        for name, tool in tools.items():
-            tool.name = f"xrf-spectrum-{name}"
-        fig = stock.take("spectrum")
-        fig.toolbar.tools = list(tools.values())
-        fig.name = "xrf-spectrum-figure"
-        fig.toolbar.active_scroll, fig.toolbar.active_drag = tools["wheel"], tools["Move"]
-        fig.add_tools(
-            HoverTool(
-                renderers=[figures.layer(fig, "whole")],
-                tooltips="@energy{0.00} keV: @counts{0,0.[000]} counts per pixel",
-                mode="vline",
-                line_policy="nearest",
-                point_policy="follow_mouse",
-            )
-        )
-        fig.xaxis.axis_label = "Energy (keV)"
-        fig.yaxis.axis_label = "Counts per pixel"
-        fig.ygrid.grid_line_color = None
-        fig.xgrid.visible = True
-        fig.ygrid.visible = False
-        fig.min_border_top = 4
-        fig.min_border_right = 16
-        figures.layer(fig, "whole").glyph.line_width = 1.25
-        figures.layer(fig, "chosen").glyph.line_width = 1.5
-        figures.layer(fig, "chosen").glyph.line_color = HIGHLIGHT
-        for name in ("whole", "chosen"):
-            figures.layer(fig, name).data_source.data = {"energy": [], "rate": [], "counts": []}
-        marks, names = figures.layer(fig, "marks").glyph, figures.layer(fig, "names").glyph
-        marks.line_dash, marks.line_width = "4 3", 1
-        names.update(text_font_size="12px", text_font_style="bold", text_align="center")
-        self._figure = fig
+    # ---- controls
+
+    def _statistic(self) -> Choice:
+        choice = Choice(
+            options=STATISTIC_NAMES, value=self.session.statistic, label="", margin=0, height=32,
+            width=88, description="Of the counts of all pixels in each channel: their mean, their "
+            "sum, or the highest, which shows what only few pixels hold",
+        )  # fmt: skip
+        choice.link(self.session, value="statistic")
+        self.session.param.watch(lambda e: choice.param.update(value=e.new), "statistic")
+        return choice
+
+    def _scale(self) -> pmui.RadioButtonGroup:
+        scale = pmui.RadioButtonGroup(
+            options=SCALE_NAMES, value=self.session.scale, size="small", margin=0, height=32,
+            width=150,
+            description="How counts are drawn: small peaks show on a logarithmic scale",
+        )  # fmt: skip
+        scale.link(self.session, value="scale")
+        self.session.param.watch(lambda e: scale.param.update(value=e.new), "scale")
+        return scale
+
+    def _sheets(self) -> None:
+        self._peak_sheet = Sheet(
+            "What is this peak?", self._candidates, icon="help_outline", width_px=340,
+            description="What a peak can be: click one in the spectrum",
+        )  # fmt: skip
+        self._display_sheet = Sheet(
+            "Spectrum settings", self._settings, icon="tune", width_px=280,
+            description="Names of peaks, fit, energy calibration",
+        )  # fmt: skip
+        for sheet, other in (
+            (self._peak_sheet, self._display_sheet), (self._display_sheet, self._peak_sheet),
+        ):  # fmt: skip
+            sheet.button.param.watch(lambda e, o=other: o.close() if e.new else None, "value")
+        self._peak_sheet.button.param.watch(self._forget_peak, "value")
+
+    def _candidates(self) -> Any:
+        from dashboard.spectrum.candidates import candidates_panel
+
+        return candidates_panel(self.session, self.results, self._peak_sheet.close)
+
+    def _settings(self) -> Any:
+        from dashboard.spectrum.display import display_panel
+
+        return display_panel(self.session)
+
+    def _ask_peak(self, energy_kev: float) -> None:
+        if self.results.opened is not None and energy_kev > 0:
+            self.session.peak_kev = min(round(energy_kev, 3), 200.0)
+
+    def _forget_peak(self, event: Any) -> None:
+        if not event.new:
+            self.session.peak_kev = None
+
+    def _take_window(self, low: float, high: float) -> None:
+        opened = self.results.opened
+        if opened is not None:
+            energy = opened.whole.energy_kev
+            low, high = max(low, float(energy[0]), 0.0), min(high, float(energy[-1]))
+            if low < high:
+                self.session.energy_window_kev = (round(low, 4), round(high, 4))
+
+    def _take_message(self, data: dict[str, Any]) -> None:
+        if "step" in data:
+            self._step_element(1 if data["step"] > 0 else -1)
+        elif data.get("act") == "close-window":
+            self.session.energy_window_kev = None
+        elif data.get("act") == "calibrate":
+            self.session.stage = "calibrate"
+
+    def _step_element(self, by: int) -> None:
+        """To the next element of the periodic table that has a line in range."""
+        opened, maps = self.results.opened, self.results.maps
+        if opened is None or maps is None:
+            return
+        energy = opened.whole.energy_kev
+        symbols = list(self.results.engine.classifier.elements)
+        at = symbols.index(self.session.element) if self.session.element in symbols else 0
+        for step in range(1, len(symbols)):
+            symbol = symbols[(at + by * step) % len(symbols)]
+            if labelled_lines(symbol, _LOWEST_MARK_KEV, float(energy[-1])):
+                self.session.element = symbol
+                return
+
+    # ---- what is drawn
 
     def _follow_theme(self) -> None:
-        theme = self.session.theme
-        fig = self._figure
-        figures.layer(fig, "whole").glyph.line_color = INK[theme]
-        figures.layer(fig, "marks").glyph.line_color = ACCENT[theme]
-        figures.layer(fig, "names").glyph.text_color = ACCENT[theme]
-        self._show_chips()
+        self.figure.follow_theme(self.session.theme)
+        if self._residual is not None:
+            self._residual.follow_theme(self.session.theme)
+        self._show_strip()
 
-    def _show_chips(self) -> None:
-        if self.results.opened is None:
-            self._title.chips = []
-            return
-        chips = [(INK[self.session.theme], "whole scan")]
-        if self.results.selected is not None:
-            chips.append((HIGHLIGHT, "selection"))
-        self._title.chips = chips
+    def _counts(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Counts of scan and selection, as the statistic says; None where there are none."""
+        opened, selected = self.results.opened, self.results.selected
+        maxima, statistic = self.results.maxima, self.session.statistic
+        return (
+            shown_counts(opened and opened.whole, maxima.get("scan"), statistic),
+            shown_counts(selected and selected.spectrum, maxima.get("selection"), statistic),
+        )
 
     def _show_scan(self) -> None:
         opened = self.results.opened
-        self._show_chips()
         if opened is None:
             for name in ("whole", "chosen"):
-                self._put(name, None)
+                self.figure.clear(name)
+            self.figure.put_fit(None, np.zeros(0), np.zeros(0))
+            self._show_strip()
             return
         whole = opened.whole
-        low, high = energy_limits(whole.energy_kev, whole.mean_counts)
-        x = self._figure.x_range
-        x.update(start=low, end=high, reset_start=low, reset_end=high)
+        self.figure.show_energies(*energy_limits(whole.energy_kev, whole.mean_counts))
         self._show_all()
         self._show_state()
 
     def _show_all(self) -> None:
-        opened, scale = self.results.opened, self.session.scale
-        if opened is None:
-            return
-        axis, mean = self._figure.yaxis[0], opened.whole.mean_counts
-        axis.formatter = CustomJSTickFormatter(code=_FORMATS[scale])
-        axis.ticker = SingleIntervalTicker(interval=1) if scale == "log" else AdaptiveTicker()
-        self._floor = spectrum_floor(mean)
-        self._put("whole", opened.whole)
-        self._put("chosen", self.results.selected and self.results.selected.spectrum)
-        self._fit_height()
+        whole, _ = self._counts()
+        if whole is None:
+            return  # of the maximum, until it is there
+        self.figure.follow_axis(self.session.scale, self.session.statistic)
+        self._heights = Heights.above(whole, self.session.scale)
+        self._put_curves()
         self._show_lines()
+        self._show_names()
+        self._show_fit()
 
-    def _put(self, name: str, spectrum) -> None:
-        source = figures.layer(self._figure, name).data_source
-        if spectrum is None:
-            source.data = {"energy": [], "rate": [], "counts": []}
-            return
-        mean = spectrum.mean_counts
-        source.data = {
-            "energy": spectrum.energy_kev.astype(np.float32),
-            "rate": spectrum_heights(mean, self.session.scale, self._floor).astype(np.float32),
-            "counts": mean.astype(np.float32),
-        }
-
-    def _fit_height(self) -> None:
-        """Room for both curves, and for the names above them."""
-        opened, selected = self.results.opened, self.results.selected
-        energy = opened.whole.energy_kev
-        sound = energy >= min(0.3, float(energy[-2]))  # the zero peak of some files dwarfs all
-        top = opened.whole.mean_counts[sound].max(initial=0.0)
-        if selected is not None:
-            top = max(top, selected.spectrum.mean_counts[sound].max(initial=0.0))
-        scale = self.session.scale
-        low, high = spectrum_heights(np.array([self._floor, max(top, self._floor * 2)]), scale,
-                                     self._floor)  # fmt: skip
-        low = low if scale == "log" else 0.0
-        high = low + (high - low) / (1 - _HEADROOM)
-        y = self._figure.y_range
-        if not np.allclose([y.start, y.end], [low, high]):
-            y.update(start=low, end=high, reset_start=low, reset_end=high)
+    def _put_curves(self) -> None:
+        energy = self.results.opened.whole.energy_kev
+        curves = self._counts()
+        for name, counts in zip(("whole", "chosen"), curves, strict=True):
+            if counts is None:
+                self.figure.clear(name)
+            else:
+                self.figure.put(name, energy, self._heights.of(counts), counts)
+        shown = [counts for counts in curves if counts is not None]
+        if self.figure.show_heights(*self._heights.limits(energy, *shown)):
             self._show_lines()
 
+    def _show_selection(self) -> None:
+        if self.results.opened is None:
+            return
+        if self.session.statistic == "max":
+            self._show_all()
+        elif self._heights is not None:
+            self._put_curves()
+        self._show_strip()
+
     def _show_lines(self) -> None:
-        opened, fig = self.results.opened, self._figure
-        marks = figures.layer(fig, "marks").data_source
-        names = figures.layer(fig, "names").data_source
+        opened, fig = self.results.opened, self.figure.model
         lines = ()
         if opened is not None and self.session.element:
             energy = opened.whole.energy_kev
-            lines = labelled_lines(
-                self.session.element, max(float(energy[0]), 0.6), float(energy[-1])
-            )
+            low = max(float(energy[0]), _LOWEST_MARK_KEV)
+            lines = labelled_lines(self.session.element, low, float(energy[-1]))
         x = np.array([line.energy_kev for line in lines])
         y0, y1 = fig.y_range.start, fig.y_range.end
         span = (fig.x_range.reset_end or 40.0) - (fig.x_range.reset_start or 0.0)
-        levels = stagger(x, 0.085 * span)
-        top = y1 - (y1 - y0) * (0.035 + 0.055 * levels)
-        marks.data = {
+        top = y1 - (y1 - y0) * (0.035 + 0.055 * stagger(x, 0.085 * span))
+        figures.layer(fig, "marks").data_source.data = {
             "energy": x, "rate": np.full(x.shape, y0), "energy1": x,
-            "rate1": top - (y1 - y0) * 0.03,
+            "rate1": top - (y1 - y0) * 0.03, "dash": [FAMILY_DASH[line.family] for line in lines],
         }  # fmt: skip
-        names.data = {
-            "energy": x,
-            "rate": top,
-            "name": [f"{line.element} {line.name}" for line in lines],
+        figures.layer(fig, "names").data_source.data = {
+            "energy": x, "rate": top, "name": [f"{line.element} {line.name}" for line in lines],
+        }  # fmt: skip
+        self._strip.param.update(
+            element=self.session.element,
+            element_name=element_name(self.session.element) if self.session.element else "",
+            families=[f for f in FAMILY_DASH if any(line.family == f for line in lines)],
+        )
+
+    def _show_names(self) -> None:
+        """Names at the peaks of the curve they were found in."""
+        whole, chosen = self._counts()
+        counts = whole if chosen is None else chosen
+        source = figures.layer(self.figure.model, "peaks").data_source
+        names = self.results.peak_names if counts is not None and self._heights else ()
+        channels = [min(max(round(name.channel), 0), counts.size - 1) for name in names]
+        text = [f"{name.line.element} {name.line.name}" for name in names]
+        tops = np.array([counts[max(c - 2, 0) : c + 3].max() for c in channels])
+        source.data = {
+            "energy": [name.energy_kev for name in names],
+            "rate": self._heights.of(tops) if names else [],
+            "name": text,
+            "text": [""] * len(text),  # the browser says which of them have room, and where
+            "up": [0] * len(text),
         }
 
-    def _show_selection(self) -> None:
-        selected = self.results.selected
-        if self.results.opened is None:
+    def _show_fit(self) -> None:
+        reading, session = self.results.reading, self.session
+        shown = session.show_fit and reading is not None and session.statistic != "max"
+        if not shown or self._heights is None:
+            self.figure.put_fit(None, np.zeros(0), np.zeros(0))
+            if self._residual is not None:
+                self._residual.pane.visible = False
+            self._show_strip()
             return
-        self._put("chosen", selected and selected.spectrum)
-        self._fit_height()
-        self._show_chips()
+        curve = reading.curve
+        scale = 1.0 if session.statistic == "sum" else 1.0 / reading.spectrum.n_pixels
+        model, background = (self._heights.of(c * scale) for c in (curve.model, curve.background))
+        self.figure.put_fit(curve.energy_kev, model, background)
+        if self._residual is None:
+            self._residual = Residual(self.figure.model.x_range)
+            self._residual.follow_theme(session.theme)
+            self._body.insert(2, self._residual.pane)
+        self._residual.put(curve.residual_kev, curve.residual)
+        self._residual.pane.visible = True
+        self._show_strip()
+
+    def _show_peak(self) -> None:
+        asked, peak = self.session.peak_kev, self.results.peak
+        if asked is not None and not self._peak_sheet.is_open:
+            self._place_sheet(asked)
+            self._peak_sheet.button.value = True
+        elif asked is None and self._peak_sheet.is_open and peak is not None:
+            self._peak_sheet.close()
+        self.figure.put_pointer(asked)
+
+    def _place_sheet(self, energy_kev: float) -> None:
+        """Over the half of the spectrum that the peak is not in."""
+        x = self.figure.model.x_range
+        is_right = x.start is not None and energy_kev > 0.5 * (x.start + x.end)
+        side = {"left": "0", "right": "auto"} if is_right else {"left": "auto", "right": "0"}
+        self._peak_sheet.panel.styles = side
+
+    def _show_window(self) -> None:
+        self.figure.put_window(self.session.energy_window_kev)
+        self._show_strip()
+
+    def _show_strip(self) -> None:
+        results, session = self.results, self.session
+        opened, theme, reading = results.opened, session.theme, results.reading
+        chips, fit, mark, window = [], [], [], ""
+        if opened is not None:
+            chips = [(INK[theme], "whole scan")]
+            if results.selected is not None:
+                chips.append((HIGHLIGHT, "selection"))
+            if session.show_fit and session.statistic == "max":
+                fit = ["no fit of a maximum", "The fit is one of mean or sum: choose these"]
+            elif session.show_fit and reading is not None:
+                chips += [(MODEL[theme], "model"), (GROUND[theme], "background")]
+                fit = [
+                    f"χ² {reading.curve.chi2:.1f}",
+                    "Reduced χ²: squared residual for each degree of freedom, with counting noise "
+                    "and 1 % of the model as its deviation; about 1 where the model is complete",
+                ]
+            if opened.own_calibration is not None:
+                mark = ["Recalibrated", "The energies are not the file's: see or undo it"]
+        if session.energy_window_kev is not None:
+            low, high = session.energy_window_kev
+            window = results.window.name if results.window else f"{low:.2f}–{high:.2f} keV"
+        self._strip.param.update(chips=chips, fit=fit, mark=mark, window=window)
 
     def _show_state(self) -> None:
-        has_content = self.results.opened is not None
-        state = self.results.selection_state if has_content else READY
+        results = self.results
+        has_content = results.opened is not None
+        told = (results.selection_state, results.window_state, results.reading_state)
+        state = next((one for one in told if one.kind != "ready"), READY)
+        if self._peak_sheet.is_open and state is results.reading_state:
+            state = READY  # told in the sheet
         if not has_content:
-            failed = self.results.map_state.kind == "error"
+            failed = results.map_state.kind == "error"
             state = (
                 State("empty", "No scan is open", "Choose another data set above.")
                 if failed

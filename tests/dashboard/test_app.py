@@ -86,7 +86,8 @@ def shown(engine, view_class, choose=None):
         if choose is not None:
             choose(session)
             await results.settled()
-        return view._figure, results, session
+        figure = view.figure.model if view_class is SpectrumView else view._figure
+        return figure, results, session
 
     return asyncio.run(main())
 

@@ -255,7 +255,7 @@ def _rank(candidate: Candidate) -> float:
     missing = sum(line.state == "absent" for line in candidate.lines)
     distance = 0.0 if np.isnan(candidate.distance_ev) else abs(candidate.distance_ev) / 1000.0
     said = 0.3 * (candidate.probability or 0.0) + 0.2 * candidate.is_reported
-    return 10.0 * candidate.share + said - 0.3 * min(missing, 2) - distance
+    return 10.0 * (candidate.share - distance) + said - 0.3 * min(missing, 2)
 
 
 def with_spread(peak: Peak, pixels: float) -> Peak:

@@ -1,0 +1,57 @@
+"""The sheet with what is drawn in the spectrum, and the way to calibration and preprocessing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard.session import Session
+
+_SWITCHES = (
+    ("peak_names", "Name the peaks", "After the elements found, where there is room"),
+    (
+        "show_fit",
+        "Show the fit",
+        "Model, background and residual of a fit of the whole spectrum with the elements found",
+    ),
+    (
+        "window_net",
+        "Energy windows less background",
+        "From counts in a dragged window, the background beside it is taken off",
+    ),
+)
+
+
+def display_panel(session: Session) -> pn.Column:
+    """Switches and buttons; they follow the session."""
+    switches = []
+    for name, label, description in _SWITCHES:
+        switch = pmui.Switch(label=label, value=getattr(session, name), margin=(4, 12), height=32)
+        switch.link(session, value=name)
+        session.param.watch(lambda event, s=switch: s.param.update(value=event.new), name)
+        switches += [switch, _hint(description)]
+    buttons = [
+        _button("Energy calibration", lambda event: _open(session, "calibrate")),
+        _button("What the model sees", lambda event: _open(session, "preprocess")),
+    ]
+    return pn.Column(*switches, *buttons, margin=0, sizing_mode="stretch_width")
+
+
+def _open(session: Session, stage: str) -> None:
+    session.stage = stage
+
+
+def _button(label: str, on_click: Any) -> pmui.Button:
+    return pmui.Button(
+        label=label, variant="outlined", size="small", margin=(8, 12, 0, 12), height=32,
+        sizing_mode="stretch_width", on_click=on_click,
+    )  # fmt: skip
+
+
+def _hint(text: str) -> pn.pane.HTML:
+    return pn.pane.HTML(
+        f"<span style='font-size:12px;color:var(--xrf-muted)'>{text}</span>",
+        margin=(0, 12, 4, 12), sizing_mode="stretch_width",
+    )  # fmt: skip
