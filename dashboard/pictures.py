@@ -39,6 +39,15 @@ def value_limit(values: np.ndarray, kind: str) -> float:
     return max(float(np.percentile(values, 99.8)), 1.0)
 
 
+def window_limits(window: Any) -> tuple[float, float]:
+    """Where the colours of a map of an energy window begin and end, in counts.
+
+    They begin at three standard errors, by their median: below it is noise.
+    """
+    start = 3.0 * float(np.median(window.errors)) if window.net else 0.0
+    return start, max(value_limit(window.values, "roi"), 1.5 * start)
+
+
 def outline(mask: np.ndarray) -> np.ndarray:
     """The border of a mask along pixel edges, as straight runs; float32 (n, 4): x0, y0, x1, y1.
 

@@ -36,6 +36,9 @@ class SpectrumChoices(param.Parameterized):
     energy_window_kev = param.NumericTuple(
         None, length=2, allow_None=True, doc="Energies whose counts are mapped, low before high."
     )
+    window_threshold = param.Number(
+        None, allow_None=True, doc="Counts from which a window's map is in colour; None: by noise."
+    )
     window_net = param.Boolean(True, doc="Of the window: less the background beside it.")
     drop_channels = param.Integer(
         None, allow_None=True, bounds=(0, None),

@@ -18,8 +18,8 @@ _SWITCHES = (
     ),
     (
         "window_net",
-        "Energy windows less background",
-        "From counts in a dragged window, the background beside it is taken off",
+        "Windows less background",
+        "From the counts in a dragged window of energies, the background beside it is taken off",
     ),
 )
 
@@ -52,6 +52,6 @@ def _button(label: str, on_click: Any) -> pmui.Button:
 
 def _hint(text: str) -> pn.pane.HTML:
     return pn.pane.HTML(
-        f"<span style='font-size:12px;color:var(--xrf-muted)'>{text}</span>",
+        f"<span style='font-size:12px;line-height:1.35;display:block;color:var(--xrf-muted)'>{text}</span>",
         margin=(0, 12, 4, 12), sizing_mode="stretch_width",
     )  # fmt: skip

@@ -34,7 +34,7 @@ class Residual:
         fig.background_fill_alpha = fig.border_fill_alpha = 0.0
         fig.xaxis.visible = False
         fig.xgrid.visible = fig.ygrid.visible = False
-        fig.yaxis.axis_label = "Residual (σ)"
+        fig.yaxis.axis_label = "σ left over"
         fig.add_layout(
             BoxAnnotation(bottom=-_BAND, top=_BAND, fill_color="#8a9693", fill_alpha=0.15,
                           line_color=None, level="underlay")

@@ -3,13 +3,15 @@ pixels."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 
 from dashboard.components import Elements, Threshold
 from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
-from dashboard.pictures import MAP_COLOURS
+from dashboard.pictures import MAP_COLOURS, window_limits
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
 from dashboard.session.overrides import VERDICTS
@@ -34,7 +36,7 @@ class RailView(pn.viewable.Viewer):
             css_classes=["xrf-threshold"], sizing_mode="stretch_width", margin=0,
             mapper=MAPPER_NAME, ramp=_RAMP, styles=_SECTION,
         )  # fmt: skip
-        self._threshold.param.watch(lambda e: setattr(session, "threshold", e.new), "value")
+        self._threshold.param.watch(self._take_threshold, "value")
         self._region = pmui.RadioButtonGroup(
             options={f"{k}": k for k in REGIONS_PX}, value=_nearest(session.region_px),
             label="", size="small", margin=0, height=32, css_classes=["xrf-region-size"],
@@ -58,9 +60,11 @@ class RailView(pn.viewable.Viewer):
         results.param.watch(
             lambda e: self._elements.param.update(problem=e.new), "overrides_problem"
         )
-        results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts"])
-        session.param.watch(lambda *e: self._show_element(), "element")
-        session.param.watch(lambda *e: self._show_threshold(), ["threshold", "method"])
+        results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts", "window"])
+        session.param.watch(lambda *e: self._show_element(), ["element", "energy_window_kev"])
+        session.param.watch(
+            lambda *e: self._show_threshold(), ["threshold", "method", "window_threshold"]
+        )
         session.param.watch(lambda e: self._region.param.update(value=_nearest(e.new)), "region_px")
         self._show_element()
 
@@ -69,7 +73,7 @@ class RailView(pn.viewable.Viewer):
 
     def _choose(self, event) -> None:
         if event.new:
-            self.session.element = event.new
+            self.session.param.update(element=event.new, energy_window_kev=None)
 
     def _take_words(self, data: dict) -> None:
         """What the user says of an element, or asks for."""
@@ -92,10 +96,24 @@ class RailView(pn.viewable.Viewer):
         )
 
     def _show_element(self) -> None:
-        self._elements.value = self.session.element
+        # While a window is mapped no element is: any click leads back.
+        is_window = self.session.energy_window_kev is not None
+        self._elements.value = "" if is_window else self.session.element
         self._show_threshold()
 
+    def _take_threshold(self, event: Any) -> None:
+        name = "threshold" if self.results.window is None else "window_threshold"
+        setattr(self.session, name, event.new)
+
     def _show_threshold(self) -> None:
+        if (window := self.results.window) is not None:
+            start, high = window_limits(window)
+            self._threshold.param.update(
+                symbol=window.name, low=0.0, high=high, start=start,
+                value=self.session.window_threshold, label="Threshold, counts",
+                description=f"Counts per pixel at {window.name}: in colour from here on",
+            )  # fmt: skip
+            return
         maps, element = self.results.maps, self.session.element
         if maps is None or element not in maps.elements:
             self._threshold.symbol = ""

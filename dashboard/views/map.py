@@ -14,7 +14,7 @@ from dashboard.components import Caption, Choice, DrawingTools, Toggle
 from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import cluster_colour
+from dashboard.pictures import cluster_colour, window_limits
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.sheet import Sheet
@@ -84,13 +84,15 @@ class MapView(pn.viewable.Viewer):
             css_class="xrf-map",
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_scan(), "opened")
-        results.param.watch(lambda *e: self._show_map(), ["maps", "starts"])
+        results.param.watch(lambda *e: self._show_map(), ["maps", "starts", "window"])
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
         results.param.watch(lambda *e: self._show_selection(), "selected")
         results.param.watch(lambda *e: self._show_regions(), "regions")
         session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
         results.param.watch(lambda *e: self._show_state(), "map_state")
-        session.param.watch(lambda *e: self._show_map(), ["element", "threshold"])
+        session.param.watch(
+            lambda *e: self._show_map(), ["element", "threshold", "window_threshold"]
+        )
         results.param.watch(lambda *e: self._show_map(), "overruled")
         session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
         session.param.watch(lambda *e: self._turn(), list(CHOICES))
@@ -139,6 +141,9 @@ class MapView(pn.viewable.Viewer):
 
     def _show_map(self) -> None:
         maps, session = self.results.maps, self.session
+        if self.results.window is not None and self.results.opened is not None:
+            self._show_window()
+            return
         if maps is None or self.results.opened is None or session.element not in maps.elements:
             self._show_no_map()
             return
@@ -157,6 +162,18 @@ class MapView(pn.viewable.Viewer):
             text=f"{session.element} {element_name(session.element)}",
             detail=", ".join(filter(None, (said, coarse))),
         )
+
+    def _show_window(self) -> None:
+        """Counts between two energies, dragged over the spectrum."""
+        window, moved = self.results.window, self.session.window_threshold
+        start, high = window_limits(window)
+        low = start if moved is None else moved
+        self._hover.tooltips = figures.tooltip("roi", True)
+        self.canvas.paint("values", window.values, window.errors)
+        self.canvas.mappers["values"].update(low=low, high=max(high, low + 1e-6))
+        told = "net counts" if window.net else "counts"
+        coarse = f"{window.region_px}×{window.region_px} px" if window.region_px > 1 else ""
+        self._title.param.update(text=window.name, detail=", ".join(filter(None, (told, coarse))))
 
     def _show_no_map(self) -> None:
         """Nothing is open yet, or the fit left the chosen element out."""
