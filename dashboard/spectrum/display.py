@@ -51,7 +51,8 @@ def _button(label: str, on_click: Any) -> pmui.Button:
 
 
 def _hint(text: str) -> pn.pane.HTML:
+    style = "font-size:12px;line-height:1.35;display:block;color:var(--xrf-muted)"
     return pn.pane.HTML(
-        f"<span style='font-size:12px;line-height:1.35;display:block;color:var(--xrf-muted)'>{text}</span>",
+        f"<span style='{style}'>{text}</span>",
         margin=(0, 12, 4, 12), sizing_mode="stretch_width",
     )  # fmt: skip
