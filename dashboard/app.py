@@ -28,6 +28,8 @@ from dashboard.views.export import STAGE as EXPORT
 from dashboard.views.export import ExportView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
+from dashboard.views.map_grid import MapGridView
+from dashboard.views.periodic_table import PeriodicTableView
 from dashboard.views.pigments import PigmentsView
 from dashboard.views.regions import RegionsView
 from dashboard.views.small_maps import SmallMapsView
@@ -115,6 +117,8 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
     return {
         "help": Act("Help", lambda: HelpView(session, tour)),
         "compare": Act("Maps side by side", lambda: CompareView(session, results)),
+        "table": Act("Periodic table", lambda: PeriodicTableView(session, results)),
+        "maps": Act("All maps", lambda: MapGridView(session, results)),
     }
 
 

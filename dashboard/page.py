@@ -8,12 +8,19 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
+from panel.io.document import with_lock
+from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
 from xrfengine.assets import asset
 
 NAME = "Elementscope"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+
+# A message of the browser that comes within 50 ms of a changed value, as at a double click, is
+# handled by Panel without the document's lock, and with it that value's change: Bokeh then refuses
+# every change of a figure, and half of the views do not follow.
+Reactive._event_coroutine = with_lock(Reactive._event_coroutine)
 
 _UNUSED = re.compile(
     r"<(script|link)[^>]*(?:datatabulator|bokeh-gl)[^>]*>(?:</script>)?\s*", re.IGNORECASE

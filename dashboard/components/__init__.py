@@ -362,3 +362,28 @@ class Candidates(_Component):
     has_selection = param.Boolean(False)
     state = param.Dict({}, doc="{kind, message, hint, fraction}")
     _esm = _code("candidates")
+
+
+class PeriodicTable(_Component):
+    """Every element in its place; a click chooses, a second action overrules."""
+
+    cells = param.List([], doc="{symbol, number, name, known, measured, lines} with (name, keV).")
+    found = param.List([], doc="See dashboard.thumbnails.entries.")
+    value = param.String("")
+    kind = param.String("probability", doc="Of the maps.")
+    detail = param.Dict({}, doc="{symbol, src, top, threshold} of the chosen element.")
+    problem = param.String("", doc="Why lines or map cannot be shown.")
+    opened = param.Integer(0, doc="Counts how often it came on stage: the focus goes there.")
+    _esm = _code("periodic_table")
+
+
+class MapGrid(_Component):
+    """All maps at once, as large as they fit; a click chooses the element."""
+
+    items = param.List([], doc="See dashboard.thumbnails.entries; with src, empty until drawn.")
+    aspect = param.Number(1.0, doc="Width of a map over its height.")
+    value = param.String("")
+    busy = param.Boolean(False)
+    problem = param.String("", doc="Why nothing can be shown.")
+    opened = param.Integer(0, doc="Counts how often it came on stage: the focus goes there.")
+    _esm = _code("map_grid")
