@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
 from dashboard.pictures import grey_limits, thumbnail, value_limit
 from dashboard.results import Results
@@ -15,44 +17,76 @@ from xrfengine.jobs import NEVER, CancelToken
 STRIP_PX = 200
 LARGE_PX = 400
 _SHADES = {STRIP_PX: (16, 48), LARGE_PX: (64, 192)}
+FOLLOWS = CHOICES
+"""The session's choices that change every picture, besides what results tell."""
 
 
-def thumbnails(
-    maps: ElementMaps,
-    total_counts: np.ndarray,
-    symbols: Iterable[str],
-    thresholds: Mapping[str, float],
-    longest_px: int = STRIP_PX,
-    cancel: CancelToken = NEVER,
-) -> dict[str, str]:
-    """Pictures by symbol, as data URIs: above the threshold in colour, the scan in grey below."""
-    low, high = grey_limits(total_counts)
-    grey = np.clip((total_counts - low) / (high - low), 0, 1)
-    pictures = {}
-    for symbol in symbols:
-        cancel.check()
-        values = maps[symbol]
-        limit = value_limit(values, maps.kind)
-        pictures[symbol] = thumbnail(
-            values, grey, thresholds[symbol], limit, longest_px, _SHADES[longest_px]
-        )
-    return pictures
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """What small pictures of the present maps are drawn from.
 
+    Attributes
+    ----------
+    maps : ElementMaps
+    total_counts : ndarray, shape (y, x)
+        The grey scan under the colours.
+    thresholds : dict
+        By symbol: from where on a map is in colour.
+    display : Display
+        How the scan lies on the picture.
+    """
 
-def thresholds(results: Results) -> dict[str, float]:
-    """From where on each map is in colour: where it was moved to, else where it starts."""
-    session = results.session
-    return {**results.starts, **session.thresholds_of(session.method)}
+    maps: ElementMaps
+    total_counts: np.ndarray
+    thresholds: Mapping[str, float]
+    display: Display
+
+    @classmethod
+    def of(cls, results: Results) -> Thumbnails | None:
+        """Those of a session, read on its loop; None before there are maps."""
+        maps, opened, session = results.maps, results.opened, results.session
+        if maps is None or opened is None:
+            return None
+        thresholds = {**results.starts, **session.thresholds_of(session.method)}
+        display = Display.of(session, opened.cube.shape[:2])
+        return cls(maps, opened.total_counts, thresholds, display)
+
+    def drawn(
+        self, symbols: Iterable[str], longest_px: int = STRIP_PX, cancel: CancelToken = NEVER
+    ) -> dict[str, str]:
+        """Pictures by symbol, as data URIs; any thread.
+
+        Raises
+        ------
+        Cancelled
+        """
+        low, high = grey_limits(self.total_counts)
+        grey = np.clip((self.display.shown(self.total_counts) - low) / (high - low), 0, 1)
+        pictures = {}
+        for symbol in symbols:
+            cancel.check()
+            values = self.maps[symbol]
+            limit = value_limit(values, self.maps.kind)
+            shown = self.display.shown(values)
+            pictures[symbol] = thumbnail(
+                shown, grey, self.thresholds[symbol], limit, longest_px, _SHADES[longest_px]
+            )
+        return pictures
 
 
 def entries(results: Results) -> list[dict]:
     """The elements of all lists in the order in which they are shown, for the browser.
 
     ``{symbol, name, share, strength, instrument, verdict, list}`` with ``list`` one of "found",
-    "few", "overruled"; ``verdict`` is what the user says of it.
+    "few", "overruled", "instrument"; ``verdict`` is what the user says of it.
     """
     overrides = results.session.overrides
-    lists = {"found": results.found, "few": results.few, "overruled": results.overruled}
+    lists = {
+        "found": [item for item in results.found if not item.is_instrument],
+        "few": results.few,
+        "overruled": results.overruled,
+        "instrument": [item for item in results.found if item.is_instrument],
+    }
     return [
         {
             "symbol": item.element,

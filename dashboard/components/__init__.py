@@ -67,7 +67,9 @@ class SmallMaps(_Component):
     """A strip of small maps; a click chooses the element, hovering shows it in a figure."""
 
     items = param.List([], doc="See dashboard.thumbnails.entries; with src.")
-    figure = param.String("", doc="Name of the figure that previews, with a layer called values.")
+    figure = param.String("", doc="Name of the figure that previews; pixel centres whole numbers.")
+    shape = param.Tuple((1, 1), length=2, doc="(width, height) of the picture in pixels.")
+    problem = param.String("", doc="Why nothing can be shown.")
     value = param.String("")
     _esm = _code("small_maps")
 

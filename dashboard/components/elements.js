@@ -34,7 +34,7 @@ function render({model, view, el}) {
     const match = (item) => !word || item.symbol.toLowerCase().startsWith(word) || item.name.toLowerCase().includes(word)
     const chosen = known.get(model.value) ?? rest.find((i) => i.symbol == model.value)
     const shown = chosen && !known.has(model.value) && match(chosen) ? [chosen] : []
-    const listed = (name, instrument = false) => model.found.filter((i) => i.list == name && !!i.instrument == instrument && match(i))
+    const listed = (name) => model.found.filter((i) => i.list == name && match(i))
     const search = h("input", {type: "search", class: "xrf-search", "data-key": "search", placeholder: "Search symbol or name",
       "aria-label": "Search an element", value: wanted, oninput: (e) => { wanted = e.target.value; update() },
       onkeydown: (e) => {
@@ -50,8 +50,8 @@ function render({model, view, el}) {
       h("div", {class: "xrf-chips", "data-scroll": "chips"}, [
         [...shown, ...listed("found")].map(chip),
         section(listed("few"), "In few pixels", "Above their thresholds in so few pixels that each may be a false call; not counted as found"),
-        section([...listed("overruled"), ...listed("overruled", true)], "Not here, as you say", "Kept with this data set; choose one to take it back"),
-        section(listed("found", true), "From the instrument", "Lines of the X-ray tube and of the air: every pixel shows them, whatever the sample holds"),
+        section(listed("overruled"), "Not here, as you say", "Kept with this data set; choose one to take it back"),
+        section(listed("instrument"), "From the instrument", "Lines of the X-ray tube and of the air: every pixel shows them, whatever the sample holds"),
         word && section(rest.filter(match).filter((i) => !shown.includes(i)), "Below their thresholds", "Nowhere above their thresholds")].flat(3)),
       h("div", {class: "xrf-row"}, h("button", {class: "xrf-link", "data-key": "table", title: "Every element in its place, with what was found of it",
         onclick: () => model.send_msg({table: true})}, "Periodic table"), h("span", {class: "xrf-grow"}), [chosen && verdicts(chosen)].flat()),

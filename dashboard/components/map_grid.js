@@ -1,8 +1,8 @@
 // All maps at once, in as many columns as make them largest.
 const GAP = 8, WORDS = 40, LEAST = 96, MOST = 420
 function render({model, view, el}) {
-  const told = (item) => item.verdict == "absent" ? "not here, as you say" : item.verdict == "present" ? "added by you"
-    : item.list == "few" ? "in few pixels" : item.instrument ? "instrument" : ""
+  const told = (item) => item.verdict == "absent" ? "not here" : item.verdict == "present" ? "added by you"
+    : item.list == "few" ? "in few pixels" : item.instrument ? "from the instrument" : ""
   const arrange = () => {
     const box = el.querySelector(".xrf-maps"), n = model.items.length
     if (!box || !n || !box.clientWidth) return
@@ -32,11 +32,11 @@ function render({model, view, el}) {
   show(model, view, el, names, () => !model.items.length
     ? h("p", {class: "xrf-hint xrf-maps-none"}, model.problem || (model.busy ? "Drawing the maps…" : "No element is above its threshold. Lower a threshold in the rail, or average over more pixels."))
     : h("div", {class: "xrf-maps", "data-scroll": "maps"}, model.items.map((item, i) => h("button", {
-      class: `xrf-bigthumb xrf-is-${item.verdict || item.list}${item.instrument || item.list == "few" ? " xrf-dim" : ""}`, "data-key": item.symbol, title: `${item.name}: show its map`,
+      class: `xrf-bigthumb xrf-is-${item.verdict || item.list}${item.instrument || item.list == "few" ? " xrf-dim" : ""}`, "data-key": item.symbol, title: `${item.name}${told(item) ? `, ${told(item)}` : ""}: show its map`,
       "aria-pressed": String(item.symbol == model.value), onkeydown: (e) => keys(e, i), onclick: () => model.send_msg({choose: item.symbol})},
       item.src ? h("img", {src: item.src, alt: `Map of ${item.name}`, draggable: "false"}) : h("span", {class: "xrf-skeleton"}),
-      h("span", {class: "xrf-row"}, h("b", {}, item.symbol), h("small", {class: "xrf-name"}, item.name), h("small", {class: "xrf-num"}, item.share ? percent(item.share) : "–")),
-      h("small", {class: "xrf-said"}, told(item))))))
+      h("span", {class: "xrf-row"}, h("b", {}, item.symbol), h("small", {class: "xrf-num"}, item.share ? percent(item.share) : "–")),
+      h("small", {class: "xrf-said"}, told(item) || item.name)))))
   for (const name of names) model.on(name, arrange)
   const observer = new ResizeObserver(arrange)
   observer.observe(el)

@@ -7,12 +7,11 @@ function render({model, view, el}) {
     if (!item || !item.src || item.symbol == model.value) return
     const doc = view.model.document, fig = doc?.get_model_by_name(model.figure)
     const plot = fig && window.Bokeh?.index.find_one_by_id(fig.id)
-    const data = fig?.renderers.find((r) => r.name == "values")?.data_source.data
-    if (!plot?.frame || !data?.dw) return
+    if (!plot?.frame) return
     // Placed like the image below it, wherever it was moved or zoomed to.
     const {left, top, width, height} = plot.frame.bbox, {x_scale, y_scale} = plot.frame
-    const xs = [data.x[0], data.x[0] + data.dw[0]].map((v) => x_scale.compute(v) - left)
-    const ys = [data.y[0], data.y[0] + data.dh[0]].map((v) => y_scale.compute(v) - top)
+    const xs = [-0.5, model.shape[0] - 0.5].map((v) => x_scale.compute(v) - left)
+    const ys = [-0.5, model.shape[1] - 0.5].map((v) => y_scale.compute(v) - top)
     const place = (a, b, c, d) => `left:${a}px;top:${b}px;width:${c}px;height:${d}px`
     cover = h("div", {class: "xrf-preview", style: `position:absolute;overflow:hidden;pointer-events:none;z-index:4;
       background:var(--xrf-surface);${place(left, top, width, height)}`},
@@ -43,7 +42,8 @@ function render({model, view, el}) {
     : item.verdict == "present" ? `${item.name}: added by you`
     : item.list == "few" ? `${item.name}: in few pixels, perhaps a false call`
     : item.instrument ? `${item.name}: from the X-ray tube or the air` : `${item.name}: show its map`
-  show(model, view, el, ["items", "value"], () => h("div", {class: "xrf-stripbox"},
+  show(model, view, el, ["items", "value", "problem"], () => h("div", {class: "xrf-stripbox"},
+    !model.items.length && model.problem && h("p", {class: "xrf-hint"}, model.problem),
     h("div", {class: "xrf-strip", "data-scroll": "strip"}, model.items.map((item, i) => [
       i > 0 && item.list != model.items[i - 1].list && h("span", {class: "xrf-divider"}),
       h("button", {

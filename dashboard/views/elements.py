@@ -86,7 +86,7 @@ class RailView(pn.viewable.Viewer):
         maps = self.results.maps
         found = entries(self.results)
         added = sum(item["verdict"] == "present" for item in found)
-        listed = sum(item["list"] == "found" and not item["instrument"] for item in found)
+        listed = sum(item["list"] == "found" for item in found)
         note = f"{listed - added} found" + (f", {added} added" if added else ", by share of area")
         symbols = () if maps is None else maps.elements
         self._elements.param.update(

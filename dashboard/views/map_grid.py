@@ -10,7 +10,7 @@ from dashboard.components import MapGrid
 from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
-from dashboard.thumbnails import LARGE_PX, entries, thresholds, thumbnails
+from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 
@@ -30,6 +30,7 @@ class MapGridView(pn.viewable.Viewer):
             css_classes=["xrf-map-grid"], on_message=self._take_message,
         )  # fmt: skip
         results.param.watch(lambda *e: self._draw(), ["found", "few", "overruled"])
+        session.param.watch(lambda *e: self._draw(), list(FOLLOWS))
         session.param.watch(lambda e: self._grid.param.update(value=e.new), "element")
 
     def __panel__(self) -> MapGrid:
@@ -48,12 +49,12 @@ class MapGridView(pn.viewable.Viewer):
     def _draw(self) -> None:
         if self.session.stage != NAME:
             return
-        maps, opened = self.results.maps, self.results.opened
-        if maps is None or opened is None:
+        drawing = Thumbnails.of(self.results)
+        if drawing is None:
             self._grid.param.update(items=[], busy=True)
             return
-        items, limits = entries(self.results), thresholds(self.results)
-        height, width = opened.cube.shape[:2]
+        items = entries(self.results)
+        height, width = drawing.display.shape
         before = {item["symbol"]: item["src"] for item in self._grid.items}
         self._grid.param.update(
             items=[{**item, "src": before.get(item["symbol"], "")} for item in items],
@@ -62,7 +63,7 @@ class MapGridView(pn.viewable.Viewer):
             busy=False,
         )
         self._work.start(
-            partial(_pictured, items, maps, opened.total_counts, limits),
+            partial(_pictured, items, drawing),
             then=lambda pictured: self._grid.param.update(items=pictured),
             failed=self._tell,
         )
@@ -72,8 +73,7 @@ class MapGridView(pn.viewable.Viewer):
 
 
 def _pictured(
-    items, maps, total_counts, limits, *, progress: Progress, cancel: CancelToken
+    items: list[dict], drawing: Thumbnails, *, progress: Progress, cancel: CancelToken
 ) -> list[dict]:
-    symbols = [item["symbol"] for item in items]
-    pictures = thumbnails(maps, total_counts, symbols, limits, LARGE_PX, cancel)
+    pictures = drawing.drawn([item["symbol"] for item in items], LARGE_PX, cancel)
     return [{**item, "src": pictures[item["symbol"]]} for item in items]

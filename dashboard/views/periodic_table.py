@@ -12,7 +12,7 @@ from dashboard.names import element_name
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS
-from dashboard.thumbnails import LARGE_PX, entries, thresholds, thumbnails
+from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 from xrfengine.lines import SYMBOLS, labelled_lines
@@ -38,7 +38,7 @@ class PeriodicTableView(pn.viewable.Viewer):
         self._table.param.watch(self._choose, "value")
         results.param.watch(lambda *e: self._show_found(), ["found", "few", "overruled"])
         results.param.watch(lambda *e: self._show_scan(), ["opened", "maps"])
-        session.param.watch(lambda *e: self._show_chosen(), ["element", "threshold"])
+        session.param.watch(lambda *e: self._show_chosen(), ["element", "threshold", *FOLLOWS])
 
     def __panel__(self) -> PeriodicTable:
         return self._table
@@ -108,15 +108,14 @@ class PeriodicTableView(pn.viewable.Viewer):
         """The map of the chosen element beside its lines."""
         if not self._is_on_stage:
             return
-        maps, opened, symbol = self.results.maps, self.results.opened, self.session.element
+        drawing, symbol = Thumbnails.of(self.results), self.session.element
         self._table.value = symbol
-        if maps is None or opened is None or symbol not in maps.elements:
+        if drawing is None or symbol not in drawing.maps.elements:
             self._picture.cancel()
             self._table.detail = {}
             return
-        threshold = thresholds(self.results).get(symbol, 0.5)
         self._picture.start(
-            partial(_detail, maps, opened.total_counts, symbol, threshold),
+            partial(_detail, drawing, symbol),
             then=lambda detail: self._table.param.update(detail=detail, problem=""),
             failed=self._tell,
         )
@@ -140,7 +139,10 @@ def _lines(limits_kev, *, progress: Progress, cancel: CancelToken) -> dict[str, 
     }
 
 
-def _detail(maps, total_counts, symbol, threshold, *, progress: Progress, cancel: CancelToken):
-    pictures = thumbnails(maps, total_counts, (symbol,), {symbol: threshold}, LARGE_PX, cancel)
-    top = float(maps[symbol].max())
-    return {"symbol": symbol, "src": pictures[symbol], "top": top, "threshold": threshold}
+def _detail(drawing: Thumbnails, symbol: str, *, progress: Progress, cancel: CancelToken) -> dict:
+    return {
+        "symbol": symbol,
+        "src": drawing.drawn((symbol,), LARGE_PX, cancel)[symbol],
+        "top": float(drawing.maps[symbol].max()),
+        "threshold": drawing.thresholds[symbol],
+    }

@@ -10,7 +10,8 @@ from dashboard.components import SmallMaps
 from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
-from dashboard.thumbnails import entries, thresholds, thumbnails
+from dashboard.thumbnails import FOLLOWS, Thumbnails, entries
+from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 
 MOST = 40
@@ -35,6 +36,7 @@ class SmallMapsView(pn.viewable.Viewer):
             css_classes=["xrf-small-maps"],
         )  # fmt: skip
         results.param.watch(lambda *e: self._draw(), ["found", "few", "overruled"])
+        session.param.watch(lambda *e: self._draw(), list(FOLLOWS))
         session.param.watch(lambda e: self._strip.param.update(value=e.new), "element")
 
     def __panel__(self) -> pn.Column:
@@ -49,21 +51,24 @@ class SmallMapsView(pn.viewable.Viewer):
             self.session.stage = "maps"
 
     def _draw(self) -> None:
-        maps, opened = self.results.maps, self.results.opened
-        if maps is None or opened is None:
+        drawing = Thumbnails.of(self.results)
+        if drawing is None:
             self._strip.param.update(items=[])
             return
-        items, limits = entries(self.results)[:MOST], thresholds(self.results)
+        items = entries(self.results)[:MOST]
+        height, width = drawing.display.shape
         self._work.start(
-            partial(_pictured, items, maps, opened.total_counts, limits),
-            then=lambda pictured: self._strip.param.update(items=pictured),
-            failed=lambda error: self._strip.param.update(items=[]),
+            partial(_pictured, items, drawing),
+            then=lambda pictured: self._strip.param.update(items=pictured, shape=(width, height)),
+            failed=self._tell,
         )
+
+    def _tell(self, error: XRFError) -> None:
+        self._strip.param.update(items=[], problem=f"{error.message}. {error.hint}")
 
 
 def _pictured(
-    items, maps, total_counts, limits, *, progress: Progress, cancel: CancelToken
+    items: list[dict], drawing: Thumbnails, *, progress: Progress, cancel: CancelToken
 ) -> list[dict]:
-    symbols = [item["symbol"] for item in items]
-    pictures = thumbnails(maps, total_counts, symbols, limits, cancel=cancel)
+    pictures = drawing.drawn([item["symbol"] for item in items], cancel=cancel)
     return [{**item, "src": pictures[item["symbol"]]} for item in items]

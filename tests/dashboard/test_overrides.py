@@ -12,6 +12,10 @@ from dashboard.listing import is_few, listing
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS, Overrides
+from dashboard.thumbnails import entries
+from dashboard.views.map_grid import MapGridView
+from dashboard.views.periodic_table import PeriodicTableView
+from dashboard.views.small_maps import MOST, SmallMapsView
 from xrfengine import ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
@@ -170,3 +174,112 @@ def test_what_cannot_be_kept_holds_for_the_visit_and_is_told(visit, monkeypatch)
         assert results.notes.of("quarters")["overrides"] == {"Fe": "absent", "Pb": "absent"}
 
     visit(steps)
+
+
+def test_every_list_goes_to_the_browser_in_the_order_in_which_it_is_shown(visit):
+    async def steps(session, results):
+        session.overrule("Fe", "absent")
+        session.overrule("U", "present")
+        items = entries(results)
+        assert [item["symbol"] for item in items] == symbols(
+            [
+                *(f for f in results.found if not f.is_instrument),
+                *results.few,
+                *results.overruled,
+                *(f for f in results.found if f.is_instrument),
+            ]
+        )
+        by_symbol = {item["symbol"]: item for item in items}
+        assert (by_symbol["Fe"]["list"], by_symbol["Fe"]["verdict"]) == ("overruled", "absent")
+        assert (by_symbol["U"]["list"], by_symbol["U"]["verdict"]) == ("found", "present")
+
+    visit(steps)
+
+
+def views_of(view_class, visit, steps):
+    """Run ``steps(session, results, view)`` over an open scan."""
+
+    async def main(session, results):
+        view = view_class(session, results)
+        await steps(session, results, view)
+
+    visit(main)
+
+
+def test_the_periodic_table_follows_thresholds_methods_and_words(visit):
+    async def steps(session, results, view):
+        session.stage = "table"
+        view.shown()
+        await view._lines.finished()
+        table = view._table
+        cells = {cell["symbol"]: cell for cell in table.cells}
+        assert len(cells) == 92
+        assert cells["Fe"]["known"]
+        assert not any(cells[symbol]["known"] for symbol in ("H", "Ne", "Tc", "Rn"))
+        assert dict(cells["Fe"]["lines"])["Kα"] == pytest.approx(6.40, abs=0.01)
+        assert "Kα" not in dict(cells["Pb"]["lines"]), "beyond the measured range"
+        fe = next(item for item in table.found if item["symbol"] == "Fe")
+
+        table.value = "Fe"
+        assert session.element == "Fe"
+        await view._picture.finished()
+        assert table.detail["symbol"] == "Fe"
+        assert table.detail["top"] == results.maps["Fe"].max()
+        session.threshold = 0.99999
+        await results.settled()
+        changed = next(item for item in table.found if item["symbol"] == "Fe")
+        assert changed["share"] < fe["share"]
+
+        session.method = "roi"
+        await results.settled()
+        assert table.kind == "roi"
+        assert max(item["strength"] for item in table.found) > 10
+
+        view._take_message({"symbol": "Fe", "verdict": "absent"})
+        assert session.overrides.of("Fe") == "absent"
+        assert next(i for i in table.found if i["symbol"] == "Fe")["list"] == "overruled"
+        view._take_message({"symbol": "Fe", "verdict": "nonsense"})
+        view._take_message({"symbol": "Xx", "verdict": "absent"})
+        assert session.overrides.verdicts == (("Fe", "absent"),)
+        view._take_message({"show": True})
+        assert session.stage == ""
+        session.overrule("Fe", "")
+        assert next(i for i in table.found if i["symbol"] == "Fe")["list"] == "overruled", (
+            "what is not on stage does not work"
+        )
+
+    views_of(PeriodicTableView, visit, steps)
+
+
+def test_all_maps_are_drawn_as_they_lie_and_a_click_chooses(visit):
+    async def steps(session, results, view):
+        session.stage = "maps"
+        view.shown()
+        await view._work.finished()
+        grid = view._grid
+        assert [i["symbol"] for i in grid.items] == [i["symbol"] for i in entries(results)]
+        assert all(i["src"].startswith("data:image/png") for i in grid.items)
+        assert grid.aspect == pytest.approx(32 / 24)
+        session.turns = 1
+        await view._work.finished()
+        assert grid.aspect == pytest.approx(24 / 32)
+        view._take_message({"choose": "Xx"})
+        assert session.stage == "maps"
+        view._take_message({"choose": "Hg"})
+        assert (session.element, session.stage) == ("Hg", "")
+
+    views_of(MapGridView, visit, steps)
+
+
+def test_the_strip_shows_a_map_of_each_in_the_list(visit):
+    async def steps(session, results, view):
+        session.overrule("Fe", "absent")
+        await view._work.finished()
+        items = view._strip.items
+        assert [i["symbol"] for i in items] == [i["symbol"] for i in entries(results)][:MOST]
+        assert {i["symbol"]: i["verdict"] for i in items}["Fe"] == "absent"
+        assert view._strip.shape == (32, 24)
+        view._take_message({"all": True})
+        assert session.stage == "maps"
+
+    views_of(SmallMapsView, visit, steps)
