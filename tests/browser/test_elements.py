@@ -71,7 +71,7 @@ def test_the_periodic_table_tells_chooses_and_overrules(visit, address):
     # The threshold beside it, and what of it is in the table.
     share = share_in_table(visit, "Fe")
     field = page.locator(".xrf-threshold").get_by_label("Threshold, number")
-    field.fill("0.99")
+    field.fill("0.001")
     field.press("Enter")
     visit.wait_for(lambda: share_in_table(visit, "Fe") != share)
 
@@ -79,7 +79,6 @@ def test_the_periodic_table_tells_chooses_and_overrules(visit, address):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("() => document.title") is not None
     page.keyboard.press("Enter")
     visit.wait_for(lambda: chosen(visit) == "Cu")
     picture = page.locator(".xrf-periodic .xrf-about-map img")
