@@ -26,6 +26,7 @@ from dashboard.views.elements import RailView
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.export import STAGE as EXPORT
 from dashboard.views.export import ExportView
+from dashboard.views.grouped import NodesView, TreeView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
 from dashboard.views.map_grid import MapGridView
@@ -63,7 +64,7 @@ def create_app(engine: Any) -> AppPage:
     results = Results(engine, session)
     whole = compose(session, results, notices, saved)
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-        pn.state.on_session_destroyed(lambda context: results.close())
+        pn.state.on_session_destroyed(lambda context: results.leave())
         pn.state.onload(stock.refill_later)
     results.open()
     return whole
@@ -119,6 +120,8 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
         "compare": Act("Maps side by side", lambda: CompareView(session, results)),
         "table": Act("Periodic table", lambda: PeriodicTableView(session, results)),
         "maps": Act("All maps", lambda: MapGridView(session, results)),
+        "tree": Act("Tree of the clusters", lambda: TreeView(session, results)),
+        "nodes": Act("Grid of the self-organising map", lambda: NodesView(session, results)),
     }
 
 

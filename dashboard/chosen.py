@@ -74,7 +74,7 @@ class Ground:
                     "part of the selection is a cluster, and there are no clusters",
                     "Let the clusters be found, or draw on the map.",
                 )
-            return self.clusters.clustering.labels == step.cluster
+            return self.clusters.clustering.pixels(step.cluster)
         if step.source == "threshold":
             return self.map_values(step) >= step.threshold
         return mask_of_runs(step.runs, self.shape_yx)

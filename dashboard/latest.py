@@ -123,6 +123,17 @@ class LatestOnly:
             self._token.cancel()
             self._token = None
 
+    def leave(self, grace_s: float) -> None:
+        """Nothing of what runs is delivered any more; it is cancelled only after a while.
+
+        Nothing here is held by it meanwhile: neither its followers nor what they would show.
+        """
+        if self._token is not None:
+            self._token.cancel_after(grace_s)
+            self._token = None
+        if self._task is not None:
+            self._task.cancel()
+
     def start(
         self,
         work: Callable[..., Any],
@@ -189,6 +200,8 @@ class LatestOnly:
         reported: list[Any] = [0.0, ""]
         future = self._submit(work, token, reported, label)
         waiting = asyncio.ensure_future(asyncio.wrap_future(future))
+        # Looked at even if nobody follows any more, or asyncio complains of an error unseen.
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
         started, shown = time.monotonic(), None
         while not waiting.done():
             await asyncio.wait({waiting}, timeout=PROGRESS_EVERY_S)

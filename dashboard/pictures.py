@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import colorcet
@@ -119,6 +120,7 @@ def embedding_image(
     colour_by: Literal["cluster", "element", "density"],
     values: np.ndarray | None = None,
     ink: str = "#20555a",
+    colours: Sequence[str] | None = None,
 ) -> np.ndarray:
     """All points, aggregated by datashader and shaded; uint32 RGBA (y, x), row 0 at the bottom.
 
@@ -128,8 +130,9 @@ def embedding_image(
     limits : (x0, x1, y0, y1)
     size_px : (width, height)
     colour_by
-        ``"cluster"``: ``values`` are labels from -1; ``"element"``: ``values`` are a map's pixels,
-        scaled to 0…1; ``"density"``: no values, shades of ``ink``.
+        ``"cluster"``: ``values`` are labels from -1, ``colours`` theirs if not by number;
+        ``"element"``: ``values`` are a map's pixels, scaled to 0…1; ``"density"``: no values,
+        shades of ``ink``.
     """
     import datashader as ds
     import datashader.transfer_functions as tf
@@ -139,9 +142,10 @@ def embedding_image(
     canvas = ds.Canvas(width, height, x_range=(x0, x1), y_range=(y0, y1))
     if colour_by == "cluster" and values is not None:
         n = int(values.max()) + 2
-        colours = {i: cluster_colour(i - 1) for i in range(n)}
+        shown = [UNASSIGNED, *(colours or map(cluster_colour, range(n - 1)))]
+        key = {i: shown[i] for i in range(n)}
         total = canvas.points(_table(points, values + 1, n), "x", "y", ds.by("v", ds.count()))
-        shaded = tf.shade(total, color_key=colours, how="eq_hist", min_alpha=140)
+        shaded = tf.shade(total, color_key=key, how="eq_hist", min_alpha=140)
     elif colour_by == "element" and values is not None:
         mean = canvas.points(_table(points, values), "x", "y", ds.mean("v"))
         shaded = tf.shade(mean, cmap=list(MAP_COLOURS), how="linear", span=(0.0, 1.0))
@@ -236,6 +240,34 @@ def _palette(n_greys: int, n_colours: int) -> bytes:
     greys = np.repeat(np.linspace(40, 190, n_greys)[:, None], 3, axis=1)
     places = np.rint(np.linspace(0, len(MAP_COLOURS) - 1, n_colours)).astype(int)
     return np.vstack([greys, _lut()[places]]).astype(np.uint8).tobytes()
+
+
+def labels_picture(
+    labels: np.ndarray, colours: Sequence[str], chosen: int | None = None, longest_px: int = 700
+) -> str:
+    """A map of clusters as a data URI; with one chosen, the others are pale.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x)
+        From -1, which is painted in the colour of what is unassigned.
+    """
+    from PIL import Image
+
+    step = max(1, int(np.ceil(max(labels.shape) / longest_px)))
+    palette = np.array([_rgb(colour) for colour in (UNASSIGNED, *colours)], np.float64)
+    if chosen is not None:
+        pale = 0.25 * palette + 0.75 * 128
+        pale[chosen + 1] = palette[chosen + 1]
+        palette = pale
+    picture = Image.fromarray(palette.astype(np.uint8)[labels[::step, ::step] + 1])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _blocks(values: np.ndarray, step: int, join: np.ufunc) -> np.ndarray:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from xrfengine.jobs import NEVER, CancelToken
+from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 
 _TREE_FROM_BYTES = 64 << 20
 """Larger arrays are digested block by block, for it takes seconds otherwise."""
@@ -127,6 +127,19 @@ class _Flight:
     landed: threading.Event = dataclasses.field(default_factory=threading.Event)
 
 
+class _Sharing(CancelToken):
+    """Who waits for one computation, and how far it is; cancelled once all of them cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[CancelToken] = []
+        self.reported: tuple[float, str] = (0.0, "")
+
+    @property
+    def is_cancelled(self) -> bool:
+        return all(token.is_cancelled for token in tuple(self.waiting))
+
+
 class ResultCache:
     """Least-recently-used results, bounded in bytes; optionally also on disk.
 
@@ -152,6 +165,7 @@ class ResultCache:
         self._lock = threading.Lock()
         self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._flights: dict[str, _Flight] = {}
+        self._shared: dict[str, _Sharing] = {}
         self._bytes = 0
 
     def get(
@@ -161,6 +175,7 @@ class ResultCache:
         *,
         stored: type | None = None,
         cancel: CancelToken = NEVER,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Any:
         """Return the result under ``key``, computing it at most once at a time.
 
@@ -178,6 +193,8 @@ class ResultCache:
             A :class:`Storable` type: look for the result on disk first, and keep it there.
         cancel : CancelToken
             Ends the waiting for somebody else's computation, which itself goes on.
+        meanwhile : callable or None
+            Called now and then while somebody else computes.
 
         Raises
         ------
@@ -196,6 +213,8 @@ class ResultCache:
             if not mine:
                 while not flight.landed.wait(_LISTEN_S):
                     cancel.check()
+                    if meanwhile is not None:
+                        meanwhile()
                 continue
             try:
                 result = self._from_disk(key, stored)
@@ -208,6 +227,42 @@ class ResultCache:
                 with self._lock:
                     del self._flights[key]
                 flight.landed.set()
+
+    def get_shared(
+        self,
+        key: str,
+        compute: Callable[..., Any],
+        *,
+        stored: type | None = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> Any:
+        """As :meth:`get`, for work of minutes that nobody's leaving must take from another.
+
+        ``compute(progress=…, cancel=…)`` runs in the thread of whoever asks first. It is
+        cancelled only once everybody who asks for it has cancelled; all see its progress.
+        """
+        with self._lock:
+            sharing = self._shared.setdefault(key, _Sharing())
+            sharing.waiting.append(cancel)
+
+        def report(fraction: float, message: str = "") -> None:
+            sharing.reported = (fraction, message)
+            progress(fraction, message)
+
+        try:
+            return self.get(
+                key,
+                lambda: compute(progress=report, cancel=sharing),
+                stored=stored,
+                cancel=cancel,
+                meanwhile=lambda: progress(*sharing.reported),
+            )
+        finally:
+            with self._lock:
+                sharing.waiting.remove(cancel)
+                if not sharing.waiting:
+                    self._shared.pop(key, None)
 
     def peek(self, key: str) -> Any | None:
         """The result if it is in memory, else None; never waits."""

@@ -81,12 +81,21 @@ class ClusterResult:
     probabilities : ndarray, float32, shape (cluster, element)
     elements : tuple of tuple of str
         For each cluster the elements present, by falling probability, instrument lines left out.
+    ids : tuple of str
+        For each cluster, a digest of its pixels.
+    merges : tuple of int
+        For each cluster, which of the merges asked for made it; −1: none.
+    is_complete : bool
+        False while spectra, probabilities and elements are still to come.
     """
 
     clustering: Clustering
     spectra: tuple[Spectrum, ...]
     probabilities: np.ndarray
     elements: tuple[tuple[str, ...], ...]
+    ids: tuple[str, ...] = ()
+    merges: tuple[int, ...] = ()
+    is_complete: bool = True
 
 
 def found(

@@ -13,6 +13,7 @@ Neither knows anything of the user interface.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,13 +45,20 @@ class CancelToken:
     def __init__(self, parent: CancelToken | None = None) -> None:
         self._event = threading.Event()
         self._parent = parent
+        self._ends = math.inf
 
     def cancel(self) -> None:
         self._event.set()
 
+    def cancel_after(self, seconds: float) -> None:
+        """Cancel once so much time has passed; without a timer that would hold anything."""
+        self._ends = time.monotonic() + seconds
+
     @property
     def is_cancelled(self) -> bool:
-        return self._event.is_set() or (self._parent is not None and self._parent.is_cancelled)
+        if self._event.is_set() or time.monotonic() >= self._ends:
+            return True
+        return self._parent is not None and self._parent.is_cancelled
 
     def check(self) -> None:
         """Raise :class:`~xrfengine.errors.Cancelled` if the token was set."""

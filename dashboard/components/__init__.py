@@ -75,10 +75,21 @@ class SmallMaps(_Component):
 
 
 class Clusters(_Component):
-    """The clusters with colour, share, size and elements; a click selects the pixels."""
+    """The clusters with colour, share, size and elements; a click selects the pixels.
 
-    items = param.List([], doc="{label, colour, share, size, elements}")
-    value = param.Integer(None, allow_None=True)
+    Messages: ``{name: [number, text]}``, ``{merge: [number, number]}``, ``{apart: number}``,
+    ``{region: number}``, ``{automatic: true}``.
+    """
+
+    items = param.List(
+        [],
+        doc="{number, name, given, colour, share, size, elements, text, merged}; number −1: none",
+    )
+    value = param.Integer(None, allow_None=True, doc="Number of the chosen one.")
+    note = param.String("", doc="Said above them, with a way back to automatic clusters.")
+    partial = param.Boolean(False, doc="Elements are still to come.")
+    stale = param.Boolean(False, doc="Others are being looked for.")
+    can_keep = param.Boolean(False, doc="Whether they can become regions.")
     _esm = _code("clusters")
 
 
@@ -389,3 +400,45 @@ class MapGrid(_Component):
     problem = param.String("", doc="Why nothing can be shown.")
     opened = param.Integer(0, doc="Counts how often it came on stage: the focus goes there.")
     _esm = _code("map_grid")
+
+
+class IconButton(_Component):
+    """A button with an icon; a click is a message ``{click: true}``."""
+
+    icon = param.String("", doc="Name of an icon in ``icons.js``.")
+    label = param.String("")
+    description = param.String("")
+    pressed = param.Boolean(None, allow_None=True, doc="For a button that stays down.")
+    _esm = _code("icon_button")
+
+
+class Tree(_Component):
+    """The condensed tree; messages ``{branch: index}`` for a click, ``{level: 0…1}`` for a cut."""
+
+    branches = param.List([], doc="{i, parent, size, share, steps: (depth, left, right) each 0…1}")
+    chosen = param.Dict({}, doc="By index of a branch: {number, colour, name}")
+    value = param.Integer(None, allow_None=True, doc="Number of the chosen cluster.")
+    _esm = _code("tree")
+
+
+class Nodes(_Component):
+    """The grid of a self-organising map; a click is a message ``{number: …}``."""
+
+    items = param.List([], doc="{number, name, colour, size, share, elements, text, heights}")
+    rows = param.Integer(1)
+    columns = param.Integer(1)
+    value = param.Integer(None, allow_None=True, doc="Number of the chosen node.")
+    axis = param.String("", doc="What the small spectra show.")
+    _esm = _code("nodes")
+
+
+class LabelsMap(_Component):
+    """Clusters as a map; messages ``{at: (x, y) each 0…1}`` and ``{action: name}``."""
+
+    src = param.String("")
+    title = param.String("")
+    colour = param.String("")
+    text = param.String("")
+    hint = param.String("")
+    actions = param.List([], doc="(word, name, tooltip)")
+    _esm = _code("labels_map")

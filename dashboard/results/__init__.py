@@ -37,9 +37,11 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
         watch(lambda *events: self._follow_regions(), "regions")
         watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
         watch(lambda *events: self._compute_clusters(), ["min_samples", "som_rows", "som_columns"])
+        watch(lambda *events: self._compute_clusters(), ["cluster_merges", "cluster_branches"])
         watch(lambda *events: self._compute_embedding(), "n_neighbors")
         self.param.watch(lambda *events: self._repaint_clusters(), "clusters")
         self.param.watch(self._follow_clusters, "clusters")
+        self.param.watch(lambda *events: self._describe_clusters(), ["clusters", "map_state"])
 
     def _change_dataset(self, event: param.parameterized.Event) -> None:
         if event.old:
@@ -60,7 +62,7 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
         self.param.update(
             opened=None, maps=None, errors=None, found=(), few=(), overruled=(), starts={},
             map_seconds=None, selected=None, regions=(), embedding=None, clusters=None,
-            selection_state=READY,
+            tree=None, cluster_texts=(), selection_state=READY,
             map_state=State("loading", "Opening the scan"),
             embedding_state=State("loading", "Waiting for the maps"),
             cluster_state=State("loading", "Waiting for the maps"),
@@ -142,5 +144,6 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
 
     def _repaint_clusters(self) -> None:
         """Maps of what the clusters hold follow the clusters."""
-        if self.session.method == "cluster" and self.clusters is not None:
+        clusters = self.clusters
+        if self.session.method == "cluster" and clusters is not None and clusters.is_complete:
             self._compute_maps()

@@ -11,6 +11,9 @@ from dashboard.saved import Notes
 from dashboard.session import Session
 from dashboard.shown import READY, State
 
+GRACE_S = 60.0
+"""How long an embedding goes on after its visitor left: a page that is loaded anew finds it."""
+
 
 class ResultsBase(param.Parameterized):
     """The results of one session, empty; set by the classes below this one, watched by views."""
@@ -25,6 +28,9 @@ class ResultsBase(param.Parameterized):
     selected = param.Parameter(None, doc="Selected or None")
     embedding = param.Parameter(None, doc="Embedding or None")
     clusters = param.Parameter(None, doc="ClusterResult or None")
+    cluster_texts = param.Parameter((), doc="What distinguishes each cluster, by label; or ()")
+    tree = param.Parameter(None, doc="CondensedTree, once it was asked for; or None")
+    tree_state = param.Parameter(State("loading", "Looking for the tree"))
     map_seconds = param.Number(None, allow_None=True)
     map_state = param.Parameter(State("loading", "Opening the scan"))
     selection_state = param.Parameter(READY)
@@ -43,6 +49,7 @@ class ResultsBase(param.Parameterized):
         self._embedding = LatestOnly(deliver, engine.jobs)
         self._clusters = LatestOnly(deliver, engine.jobs)
         self._further: list[LatestOnly] = []
+        self._effects, self._tree = self.further_work(), self.further_work()
         self._wants_embedding = self._has_begun = False
 
     def further_work(self, *, is_listed: bool = False) -> LatestOnly:
@@ -68,6 +75,12 @@ class ResultsBase(param.Parameterized):
         """Abandon whatever runs: the session is over."""
         for work in self._all:
             work.cancel()
+
+    def leave(self) -> None:
+        """The visitor has left: abandon what runs, but for an embedding, which may be worth
+        minutes: it goes on for a while, should the visitor come back."""
+        self._embedding.leave(GRACE_S)
+        self.close()
 
     async def settled(self) -> None:
         """Wait until nothing runs (for tests)."""

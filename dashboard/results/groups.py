@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from dashboard.results.base import ResultsBase
 from dashboard.shown import READY, State, failed_state
+from xrfengine.cache import digest
 from xrfengine.cluster import ClusterSettings
+from xrfengine.cluster.branches import Branch, CondensedTree
+from xrfengine.cluster.describe import sentence
 from xrfengine.cluster.embedding import EmbeddingSettings
 from xrfengine.cluster.som import SomSettings
 from xrfengine.errors import XRFError
+from xrfengine.findings import ClusterResult
 from xrfengine.jobs import CancelToken, Progress
 
 EMBEDDING_AT_ONCE_PX = 60_000
@@ -22,8 +27,17 @@ FEWEST_FOR_EMBEDDING = 12
 class GroupResults(ResultsBase):
     """Pixels that are alike."""
 
+    _described: tuple[Any, ...] = ()
+    _tree_of: tuple[Any, ...] = ()
+
     def cluster_settings(self) -> ClusterSettings:
         """The settings behind the session's choices, fitted to the size of the scan."""
+        settings = self._automatic_settings()
+        if settings.method == "som":
+            return settings
+        return replace(settings, branches=self.session.cluster_branches.get(self._cut_key()))
+
+    def _automatic_settings(self) -> ClusterSettings:
         s, n = self.session, self.opened.cube.n_pixels
         return ClusterSettings(
             method=s.cluster_method,
@@ -53,7 +67,7 @@ class GroupResults(ResultsBase):
         if self.opened is None or not self._has_begun:
             return
         self.embedding = None
-        cube = self.opened.cube
+        cube, engine = self.opened.cube, self.engine  # work must not hold this session
         if cube.n_pixels < FEWEST_FOR_EMBEDDING:
             few = State("empty", f"{cube.n_pixels} spectra are too few to embed and to cluster")
             self._embedding.cancel()
@@ -75,7 +89,7 @@ class GroupResults(ResultsBase):
         )
 
         def work(*, progress: Progress, cancel: CancelToken) -> Any:
-            return self.engine.embedding(
+            return engine.embedding(
                 cube, settings.features, settings.embedding, progress=progress, cancel=cancel
             )
 
@@ -130,9 +144,14 @@ class GroupResults(ResultsBase):
                 )
             return
         cube, settings = self.opened.cube, self.cluster_settings()
+        merges = self.session.cluster_merges
 
-        def work(*, progress: Progress, cancel: CancelToken) -> Any:
-            return self.engine.clusters(cube, settings, progress=progress, cancel=cancel)
+        def work(
+            *, progress: Progress, cancel: CancelToken, show: Callable[[ClusterResult], None]
+        ) -> ClusterResult:
+            return self.engine.clusters(
+                cube, settings, merges, on_partial=show, progress=progress, cancel=cancel
+            )
 
         self._clusters.start(
             work,
@@ -141,6 +160,7 @@ class GroupResults(ResultsBase):
                 cluster_state=failed_state(error, "Start again")
             ),
             stopped=self._clusters_stopped,
+            arrived=self._show_clusters,
             progressed=lambda fraction, message: self.param.update(
                 cluster_state=State(
                     "loading", "Looking for clusters", fraction=fraction, action="Cancel"
@@ -149,7 +169,9 @@ class GroupResults(ResultsBase):
             label="Clusters",
         )
 
-    def _show_clusters(self, clusters: Any) -> None:
+    def _show_clusters(self, clusters: ClusterResult) -> None:
+        """First the pixels of the clusters, then again with their spectra and elements."""
+        is_new = self.clusters is None or self.clusters.clustering is not clusters.clustering
         self.clusters = clusters
         if clusters.clustering.n_clusters:
             self.cluster_state = READY
@@ -160,8 +182,122 @@ class GroupResults(ResultsBase):
                 "Lower the smallest cluster, or be less strict.",
             )
         chosen = self.session.selection
-        if chosen is not None and chosen.source == "cluster":
-            if chosen.cluster < clusters.clustering.n_clusters:
+        if is_new and chosen is not None and chosen.source == "cluster":
+            if chosen.cluster in clusters.clustering.numbers:
                 self._follow_selection()
             else:
                 self.session.selection = None
+
+    # ---- clusters edited by hand
+
+    def cluster_name(self, label: int) -> str:
+        """The name a cluster was given, else its number."""
+        clusters = self.clusters
+        given = self.session.cluster_names.get(clusters.ids[label]) if clusters.ids else None
+        return given or f"Cluster {clusters.clustering.numbers[label] + 1}"
+
+    def name_cluster(self, number: int, name: str) -> None:
+        """Call a cluster so; an empty name takes the name away."""
+        if (label := self._label(number)) is not None:
+            self.session.name_cluster(self.clusters.ids[label], name)
+
+    def merge_clusters(self, number: int, other: int) -> None:
+        """Make two clusters one, which has the lower number of both and is selected."""
+        labels = [self._label(each) for each in sorted({number, other})]
+        if len(labels) == 2 and None not in labels:
+            merge = tuple(self.clusters.ids[label] for label in labels)
+            self.session.cluster_merges = (*self.session.cluster_merges, merge)
+            self.session.cluster = min(number, other)
+
+    def take_apart(self, number: int) -> None:
+        """Undo the merge that made a cluster."""
+        label = self._label(number)
+        place = -1 if label is None else self.clusters.merges[label]
+        if place >= 0:
+            merges = self.session.cluster_merges
+            self.session.cluster_merges = merges[:place] + merges[place + 1 :]
+
+    def _label(self, number: int) -> int | None:
+        """Where the cluster of a number stands in the result; None if it is gone meanwhile."""
+        if self.clusters is None or number not in self.clusters.clustering.numbers:
+            return None
+        return self.clusters.clustering.numbers.index(number)
+
+    def _describe_clusters(self) -> None:
+        """What distinguishes each cluster, by the maps shown; once both are there."""
+        maps, clusters = self.maps, self.clusters
+        if clusters is None or maps is None or self.map_state.kind != "ready":
+            return
+        if self.session.method == "cluster":
+            return  # those maps are the clusters: they tell nothing of them
+        wanted = (maps, clusters.clustering)
+        if self._described == wanted:
+            return
+        self._described = wanted
+        engine = self.engine
+
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple[str, ...]:
+            found = engine.cluster_effects(maps, clusters, cancel=cancel)
+            return tuple(sentence(each) for each in found)
+
+        self.cluster_texts = ()
+        self._effects.start(
+            work,
+            then=lambda texts: self.param.update(cluster_texts=texts),
+            failed=lambda error: self.param.update(cluster_texts=()),
+        )
+
+    # ---- the tree, cut by hand
+
+    def _cut_key(self) -> str:
+        """A cut by hand belongs to the scan and to all settings."""
+        return digest(self.opened.cube.digest, self._automatic_settings())
+
+    @property
+    def chosen_branches(self) -> tuple[Branch, ...]:
+        """The branches that are clusters now; needs the tree."""
+        held = self.session.cluster_branches.get(self._cut_key())
+        return self.tree.automatic if held is None else held
+
+    @property
+    def is_cut_by_hand(self) -> bool:
+        is_tree = self.opened is not None and self.session.cluster_method != "som"
+        return is_tree and self._cut_key() in self.session.cluster_branches
+
+    def cut_by_hand(self, branches: tuple[Branch, ...]) -> None:
+        """Let these branches be the clusters."""
+        held = self.session.cluster_branches
+        self.session.cluster_branches = {**held, self._cut_key(): branches}
+
+    def cut_automatically(self) -> None:
+        """Back to the clusters that the settings give."""
+        key = self._cut_key()
+        held = self.session.cluster_branches
+        self.session.cluster_branches = {k: v for k, v in held.items() if k != key}
+
+    def find_tree(self) -> None:
+        """Look for the tree behind the clusters, to be shown."""
+        if self.opened is None or self.embedding is None:
+            self.param.update(
+                tree=None,
+                tree_state=State("empty", "The tree needs the embedding", "Start it in its pane."),
+            )
+            return
+        if self.session.cluster_method == "som":
+            told = State("empty", "A self-organising map has no tree", "Choose UMAP + HDBSCAN.")
+            self.param.update(tree=None, tree_state=told)
+            return
+        cube, engine, settings = self.opened.cube, self.engine, self._automatic_settings()
+        if self.tree is not None and self._tree_of == (cube, settings):
+            return
+        self._tree_of = (cube, settings)
+        self.tree_state = State("loading", "Looking for the tree")
+
+        def work(*, progress: Progress, cancel: CancelToken) -> CondensedTree:
+            return engine.condensed(cube, settings, progress=progress, cancel=cancel)
+
+        self._tree.start(
+            work,
+            then=lambda tree: self.param.update(tree=tree, tree_state=READY),
+            failed=lambda error: self.param.update(tree=None, tree_state=failed_state(error)),
+        )

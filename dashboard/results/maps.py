@@ -62,6 +62,7 @@ class MapResults(OverrideResults):
         method, k = asked.method, asked.region_px
         started = time.monotonic()
         settings = self.cluster_settings() if method == "cluster" else None
+        merges = self.session.cluster_merges
         self._ranged = None
 
         def compute(
@@ -71,7 +72,9 @@ class MapResults(OverrideResults):
             if at_hand is not None:
                 return at_hand
             if settings is not None:
-                clusters = self.engine.clusters(cube, settings, progress=progress, cancel=cancel)
+                clusters = self.engine.clusters(
+                    cube, settings, merges, progress=progress, cancel=cancel
+                )
                 return self._painted(cube, asked, self.engine.cluster_maps(clusters, cube))
 
             def partial(maps: ElementMaps, share: float) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import param
 
@@ -12,6 +13,44 @@ from dashboard.session.kept import Kept
 
 CLUSTER_METHODS = ("umap-hdbscan", "som")
 COLOUR_BY = ("cluster", "element", "density")
+LONGEST_NAME = 60
+MOST_KEPT = 2_000
+_ID = re.compile(r"[0-9a-f]{12}")
+Branches = tuple[tuple[int, int, int], ...]
+
+
+def read_names(state: Any) -> dict[str, str]:
+    """Names of clusters from a saved view; raises ValueError, in words, for anything else."""
+    if not isinstance(state, dict) or len(state) > MOST_KEPT:
+        raise ValueError("its names of clusters are damaged")
+    if not all(_ID.fullmatch(id_) and isinstance(name, str) for id_, name in state.items()):
+        raise ValueError("its names of clusters are damaged")
+    return {id_: name[:LONGEST_NAME] for id_, name in state.items()}
+
+
+def read_merges(state: Any) -> tuple[tuple[str, ...], ...]:
+    """Merges of clusters from a saved view; raises ValueError, in words, for anything else."""
+    try:
+        merges = tuple(tuple(str(id_) for id_ in merge) for merge in state)
+    except TypeError:
+        merges = None
+    if merges is None or len(merges) > MOST_KEPT:
+        raise ValueError("its merged clusters are damaged")
+    if not all(len(merge) >= 2 and all(map(_ID.fullmatch, merge)) for merge in merges):
+        raise ValueError("its merged clusters are damaged")
+    return merges
+
+
+def read_branches(state: Any) -> dict[str, Branches]:
+    """Clusters cut by hand from a saved view; raises ValueError, in words, for anything else."""
+    try:
+        branches = {
+            str(key): tuple((int(n), int(first), int(size)) for n, first, size in runs)
+            for key, runs in state.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("its clusters cut by hand are damaged") from None
+    return branches
 
 
 class GroupChoices(param.Parameterized):
@@ -23,7 +62,16 @@ class GroupChoices(param.Parameterized):
     n_neighbors = param.Integer(30, bounds=(2, 200))
     som_rows = param.Integer(3, bounds=(1, 12))
     som_columns = param.Integer(3, bounds=(1, 12))
-    cluster = param.Integer(None, allow_None=True, bounds=(0, None), doc="The chosen cluster.")
+    cluster = param.Integer(
+        None, allow_None=True, bounds=(0, None), doc="The chosen cluster, by its number from 0."
+    )
+    cluster_names = param.Dict({}, doc="By a digest of the pixels of a cluster: its name.")
+    cluster_merges = param.ClassSelector(
+        class_=tuple, default=(), doc="Clusters made one, each as a tuple of such digests, in turn."
+    )
+    cluster_branches = param.Dict(
+        {}, doc="By a digest of scan and settings: the branches of the tree chosen by hand."
+    )
     colour_by = param.Selector(objects=list(COLOUR_BY), default="cluster")
 
     ADDRESS: ClassVar[Mapping[str, Carried]] = {
@@ -36,4 +84,18 @@ class GroupChoices(param.Parameterized):
         "columns": whole("som_columns", 1, 12),
         "cluster": whole("cluster", 0, None),
     }
-    KEPT: ClassVar[tuple[Kept, ...]] = ()
+    KEPT: ClassVar[tuple[Kept, ...]] = (
+        Kept("cluster_names", dict, read_names),
+        Kept("cluster_merges", lambda merges: [list(merge) for merge in merges], read_merges),
+        Kept(
+            "cluster_branches",
+            lambda held: {key: [list(run) for run in runs] for key, runs in held.items()},
+            read_branches,
+        ),
+    )
+
+    def name_cluster(self, id_: str, name: str) -> None:
+        """Call the cluster of these pixels so; an empty name takes the name away."""
+        rest = {key: kept for key, kept in self.cluster_names.items() if key != id_}
+        name = " ".join(name.split())[:LONGEST_NAME]
+        self.cluster_names = {**rest, id_: name} if name else rest

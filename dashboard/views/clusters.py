@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import panel as pn
 
-from dashboard.components import Caption, Choice, Clusters, Slider
+from dashboard.components import Caption, Choice, Clusters, IconButton, Slider
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import cluster_colour
 from dashboard.results import Results
 from dashboard.session import Session
 
 CLUSTER_METHOD_NAMES = {"UMAP + HDBSCAN": "umap-hdbscan", "Self-organising map": "som"}
+STAGES = {"umap-hdbscan": "tree", "som": "nodes"}
 _CONTROLS = {
     "display": "grid",
     "grid-template-columns": "repeat(2, minmax(0, 1fr))",
@@ -32,7 +33,7 @@ class ClustersView(pn.viewable.Viewer):
         self._title = Caption(text="Clusters")
         method = Choice(
             options=[*CLUSTER_METHOD_NAMES.items()], value=session.cluster_method, boxed=True,
-            width=176, height=32, margin=0, label="How the clusters are found",
+            width=156, height=32, margin=0, label="How the clusters are found",
             description="How the clusters are found",
         )  # fmt: skip
         method.link(session, value="cluster_method")
@@ -58,18 +59,23 @@ class ClustersView(pn.viewable.Viewer):
             *self._density, *self._grid, styles=_CONTROLS, stylesheets=[_GRID], margin=0,
             sizing_mode="stretch_width",
         )  # fmt: skip
-        self._list = Clusters(sizing_mode="stretch_both", margin=0)
+        self._large = IconButton(
+            icon="account_tree", margin=0, width=32, height=32,
+            on_message=lambda data: self._open_stage(),
+        )  # fmt: skip
+        self._list = Clusters(sizing_mode="stretch_both", margin=0, on_message=self._take_message)
         self._list.param.watch(lambda e: setattr(session, "cluster", e.new), "value")
         session.param.watch(lambda e: self._list.param.update(value=e.new), "cluster")
         self._cover = state_cover(self._act)
         self._layout = pane(
-            title_row(self._title, method),
+            title_row(self._title, method, self._large),
             self._controls,
             body(self._list, self._cover),
             area="clusters",
             css_class="xrf-clusters",
         )
-        results.param.watch(lambda *e: self._show(), "clusters")
+        results.param.watch(lambda *e: self._show(), ["clusters", "cluster_texts"])
+        session.param.watch(lambda *e: self._show(), "cluster_names")
         results.param.watch(lambda *e: self._fit_range(), "opened")
         results.param.watch(lambda *e: self._show_state(), "cluster_state")
         session.param.watch(lambda *e: self._show_controls(), "cluster_method")
@@ -107,6 +113,22 @@ class ClustersView(pn.viewable.Viewer):
         finally:
             self._fitting = False
 
+    def _open_stage(self) -> None:
+        self.session.stage = STAGES[self.session.cluster_method]
+
+    def _take_message(self, data: dict) -> None:
+        results = self.results
+        if "name" in data:
+            number, name = data["name"]
+            results.name_cluster(int(number), str(name))
+        elif "merge" in data:
+            number, other = data["merge"]
+            results.merge_clusters(int(number), int(other))
+        elif "apart" in data:
+            results.take_apart(int(data["apart"]))
+        elif "automatic" in data:
+            results.cut_automatically()
+
     def _act(self, action: str) -> None:
         if action == "Cancel":
             self.results.cancel_clusters()
@@ -115,12 +137,19 @@ class ClustersView(pn.viewable.Viewer):
 
     def _show_controls(self) -> None:
         is_som = self.session.cluster_method == "som"
+        self._large.param.update(
+            icon="grid_view" if is_som else "account_tree",
+            label="Grid of the map" if is_som else "Tree of the clusters",
+            description="Show the grid of the map with the spectrum of each node" if is_som
+            else "Show the tree of the clusters, to cut it by hand",
+        )  # fmt: skip
         for slider in self._density[:2]:
             slider.visible = not is_som
         for slider in self._grid:
             slider.visible = is_som
 
     def _show_state(self) -> None:
+        self._list.stale = self.results.cluster_state.kind == "loading"
         show_state(
             self._cover,
             self.results.cluster_state,
@@ -131,32 +160,48 @@ class ClustersView(pn.viewable.Viewer):
         result = self.results.clusters
         if result is None:
             self._list.items = []
-            self._title.text = "Clusters"
+            self._title.param.update(text="Clusters", detail="")
             self._show_state()
             return
         clustering = result.clustering
         total = clustering.labels.size
+        names, texts = self.session.cluster_names, self.results.cluster_texts
         items = [
             {
-                "label": label,
-                "colour": cluster_colour(label),
+                "number": number,
+                "name": self.results.cluster_name(label),
+                "given": names.get(result.ids[label], ""),
+                "colour": cluster_colour(number),
                 "size": int(size),
                 "share": float(size) / total,
                 "elements": list(result.elements[label]),
+                "text": texts[label] if label < len(texts) else "",
+                "merged": result.merges[label] >= 0,
             }
-            for label, size in enumerate(clustering.sizes)
+            for label, (number, size) in enumerate(
+                zip(clustering.numbers, clustering.sizes, strict=True)
+            )
         ]
         if clustering.n_unassigned:
             items.append(
                 {
-                    "label": -1,
+                    "number": -1,
+                    "name": "In no cluster",
+                    "given": "",
+                    "text": "",
+                    "merged": False,
                     "colour": cluster_colour(-1),
                     "size": clustering.n_unassigned,
                     "share": clustering.n_unassigned / total,
                     "elements": [],
                 }
             )
-        self._list.param.update(items=items, value=self.session.cluster)
+        self._list.param.update(
+            items=items,
+            value=self.session.cluster,
+            partial=not result.is_complete,
+            note="Cut by hand in the tree" if self.results.is_cut_by_hand else "",
+        )
         plural = "" if clustering.n_clusters == 1 else "s"
         self._title.text = f"{clustering.n_clusters} cluster{plural}"
         self._show_state()

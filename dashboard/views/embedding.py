@@ -12,7 +12,13 @@ from dashboard import drawing, figures, stock
 from dashboard.components import Caption, Choice, Tools
 from dashboard.latest import LatestOnly
 from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import embedding_image, embedding_limits, points_image, value_limit
+from dashboard.pictures import (
+    cluster_colour,
+    embedding_image,
+    embedding_limits,
+    points_image,
+    value_limit,
+)
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.jobs import CancelToken, Progress
@@ -52,7 +58,7 @@ class EmbeddingView(pn.viewable.Viewer):
             css_class="xrf-embedding",
         )
         results.param.watch(lambda *e: self._show_embedding(), "embedding")
-        results.param.watch(lambda *e: self._recolour("cluster"), "clusters")
+        results.param.watch(self._recolour_clusters, "clusters")
         results.param.watch(lambda *e: self._recolour("element"), ["maps"])
         results.param.watch(lambda *e: self._highlight(), "selected")
         results.param.watch(lambda *e: self._show_state(), "embedding_state")
@@ -136,6 +142,11 @@ class EmbeddingView(pn.viewable.Viewer):
         if self.session.colour_by == kind:
             self._draw()
 
+    def _recolour_clusters(self, event) -> None:
+        # Their elements arrive after their pixels, which are what is painted.
+        if not (event.old and event.new and event.old.clustering is event.new.clustering):
+            self._recolour("cluster")
+
     def _frame(self) -> tuple[tuple[float, float, float, float], tuple[int, int]]:
         fig = self._figure
         width, height = self._view.data["view"][4:]
@@ -151,14 +162,16 @@ class EmbeddingView(pn.viewable.Viewer):
         if not (limits[1] > limits[0] and limits[3] > limits[2]):
             return
         colour_by, maps, element = self.session.colour_by, self.results.maps, self.session.element
-        values = None
+        values = colours = None
         if colour_by == "cluster" and self.results.clusters is not None:
-            values = self.results.clusters.clustering.labels.ravel()
+            clustering = self.results.clusters.clustering
+            values = clustering.labels.ravel()
+            colours = [cluster_colour(number) for number in clustering.numbers]
         elif colour_by == "element" and maps is not None and element in maps.elements:
             values = maps[element]
         work = partial(
             _shaded, embedding.coordinates[:, :2], limits, size_px, colour_by, values,
-            "" if maps is None else maps.kind, INK[self.session.theme],
+            "" if maps is None else maps.kind, INK[self.session.theme], colours,
         )  # fmt: skip
         self._shade.start(work, then=partial(self._put, "points", limits), failed=self._cannot_draw)
         self._highlight()
@@ -194,12 +207,14 @@ class EmbeddingView(pn.viewable.Viewer):
 
 
 def _shaded(
-    points, limits, size_px, colour_by, values, kind, ink, *, progress: Progress,
+    points, limits, size_px, colour_by, values, kind, ink, colours, *, progress: Progress,
     cancel: CancelToken,
 ) -> np.ndarray:  # fmt: skip
     if colour_by == "element" and values is not None:
         values = np.clip(values.ravel() / value_limit(values, kind), 0.0, 1.0)
-    return embedding_image(points, limits, size_px, colour_by=colour_by, values=values, ink=ink)
+    return embedding_image(
+        points, limits, size_px, colour_by=colour_by, values=values, ink=ink, colours=colours
+    )
 
 
 def _nothing() -> dict:

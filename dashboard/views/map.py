@@ -196,7 +196,7 @@ class MapView(pn.viewable.Viewer):
             return
         n = clusters.clustering.n_clusters
         self.canvas.mappers["clusters"].update(
-            palette=[figures.CLEAR, *(cluster_colour(i) for i in range(n))],
+            palette=[figures.CLEAR, *map(cluster_colour, clusters.clustering.numbers)],
             low=-0.5,
             high=n + 0.5,
         )

@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from xrfengine.cache import ResultCache, digest, size_of, written_whole
 from xrfengine.cube import ElementMaps
 from xrfengine.errors import Cancelled
+from xrfengine.jobs import CancelToken
 
 
 @dataclass(frozen=True)
@@ -204,3 +207,54 @@ def test_size_counts_nested_arrays():
     maps = make_maps()
     assert size_of(maps) >= maps.values.nbytes
     assert size_of([np.zeros(10), {"x": np.zeros(5)}]) >= 120
+
+
+def test_shared_work_goes_on_while_anybody_waits_for_it() -> None:
+    cache, begun, runs = ResultCache(), threading.Event(), []
+    seen: list[float] = []
+
+    def compute(*, progress, cancel):
+        runs.append(1)
+        progress(0.5, "half")
+        begun.set()
+        deadline = time.monotonic() + 10
+        while not go.wait(0.01):
+            cancel.check()
+            assert time.monotonic() < deadline
+        return "done"
+
+    go, mine, others = threading.Event(), CancelToken(), CancelToken()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache.get_shared, "key", compute, cancel=mine)
+        begun.wait(5)
+        second = pool.submit(
+            cache.get_shared, "key", compute, cancel=others,
+            progress=lambda fraction, message="": seen.append(fraction),
+        )  # fmt: skip
+        time.sleep(0.2)
+        mine.cancel()  # whoever computes may leave: the other still waits
+        time.sleep(0.1)
+        go.set()
+        assert first.result(10) == second.result(10) == "done"
+    assert len(runs) == 1
+    assert 0.5 in seen
+
+
+def test_shared_work_ends_once_everybody_has_cancelled() -> None:
+    cache, begun = ResultCache(), threading.Event()
+
+    def compute(*, progress, cancel):
+        begun.set()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            cancel.check()
+            time.sleep(0.01)
+
+    token = CancelToken()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(cache.get_shared, "key", compute, cancel=token)
+        begun.wait(5)
+        token.cancel_after(0.2)
+        with pytest.raises(Cancelled):
+            running.result(5)
+    assert not cache._shared

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xrfengine.cluster.branches import Branch, branch_labels
 from xrfengine.cluster.density import ClusterTree, Selection, build_tree, cut
 from xrfengine.cluster.embedding import Embedding, EmbeddingSettings, embed, warm_up
 from xrfengine.cluster.features import FeatureSettings, spectra_features
@@ -39,6 +40,9 @@ class ClusterSettings:
         Smallest cluster in pixels; None takes the thesis's share of the pixels, at least 20.
     selection : {"eom", "leaf"}
         Which clusters of the tree: the most stable, or the finest.
+    branches : tuple of (number, first, size), or None
+        Clusters chosen by hand, as :mod:`xrfengine.cluster.branches` gives them, instead of
+        ``selection``.
     """
 
     method: Method = "umap-hdbscan"
@@ -48,6 +52,7 @@ class ClusterSettings:
     min_samples: int = 10
     min_cluster_size: int | None = None
     selection: Selection = "eom"
+    branches: tuple[Branch, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.method not in ("som", "umap-hdbscan"):
@@ -80,6 +85,8 @@ class ClusterSettings:
             "embedding": EmbeddingSettings,
         }
         made = {k: parts[k].from_dict(v) if k in parts else v for k, v in values.items()}
+        if made.get("branches") is not None:
+            made["branches"] = tuple(tuple(int(v) for v in branch) for branch in made["branches"])
         return cls(**made)
 
 
@@ -94,12 +101,16 @@ class Clustering:
     n_clusters : int
     method : {"som", "umap-hdbscan"}
         Clusters of HDBSCAN are numbered by falling size; those of a SOM row by row of its grid,
-        so that like clusters have near numbers. A node without pixels has no number.
+        so that like clusters have near numbers. A node without pixels has no label.
+    numbers : tuple of int
+        What each cluster is called and coloured by, from 0: the place in the grid of a SOM's
+        node; of clusters made by hand, the number they had before. Empty: their labels.
     """
 
     labels: np.ndarray
     n_clusters: int
     method: Method
+    numbers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 2:
@@ -107,6 +118,8 @@ class Clustering:
         view = self.labels.view()
         view.flags.writeable = False
         object.__setattr__(self, "labels", view)
+        if not self.numbers:
+            object.__setattr__(self, "numbers", tuple(range(self.n_clusters)))
 
     @property
     def sizes(self) -> np.ndarray:
@@ -118,20 +131,29 @@ class Clustering:
     def n_unassigned(self) -> int:
         return int((self.labels < 0).sum())
 
+    def pixels(self, number: int) -> np.ndarray:
+        """The pixels of the cluster of a number, bool (y, x); none if there is no such cluster."""
+        if number not in self.numbers:
+            return np.zeros(self.labels.shape, dtype=bool)
+        return self.labels == self.numbers.index(number)
+
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        return {"labels": self.labels}, {"n_clusters": self.n_clusters, "method": self.method}
+        meta = {"n_clusters": self.n_clusters, "method": self.method, "numbers": self.numbers}
+        return {"labels": self.labels}, meta
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Clustering:
-        return cls(arrays["labels"], int(meta["n_clusters"]), meta["method"])
+        numbers = tuple(int(number) for number in meta["numbers"])
+        return cls(arrays["labels"], int(meta["n_clusters"]), meta["method"], numbers)
 
 
 def clustering_of(labels: np.ndarray, shape_yx: tuple[int, int], method: Method) -> Clustering:
-    """A clustering from one label a pixel (n,), numbers without pixels closed up."""
+    """A clustering from one number a pixel (n,); labels leave out numbers without pixels."""
     used = np.unique(labels[labels >= 0])
     renumber = np.full(int(labels.max(initial=-1)) + 2, -1, dtype=np.int32)  # last: for −1
     renumber[used] = np.arange(used.size)
-    return Clustering(renumber[labels].reshape(shape_yx), int(used.size), method)
+    numbers = tuple(int(number) for number in used)
+    return Clustering(renumber[labels].reshape(shape_yx), int(used.size), method, numbers)
 
 
 def cluster_cube(
@@ -176,9 +198,16 @@ def cluster_cube(
             progress=part(progress, 0.85, 0.99),
             cancel=cancel,
         )
-        labels = cut(tree, settings.cluster_size(cube.n_pixels), settings.selection)
+        labels = labels_of(tree, settings)
     progress(1.0, "Clusters")
     return clustering_of(labels, cube.shape[:2], settings.method)
+
+
+def labels_of(tree: ClusterTree, settings: ClusterSettings) -> np.ndarray:
+    """The cut that settings ask for, by hand or not; int32 (n,), −1 for points in none."""
+    if settings.branches is not None:
+        return branch_labels(tree, settings.branches)
+    return cut(tree, settings.cluster_size(tree.n_points), settings.selection)
 
 
 def cluster_spectra(
@@ -240,6 +269,7 @@ __all__ = [
     "clustering_of",
     "cut",
     "embed",
+    "labels_of",
     "quantisation_error",
     "spectra_features",
     "train_som",

@@ -195,35 +195,65 @@ def cut(tree: ClusterTree, min_cluster_size: int, selection: Selection = "eom") 
     if selection not in ("eom", "leaf"):
         raise SettingsError(f"selection is {selection!r}", "Use 'eom' or 'leaf'.")
     labels = np.full(tree.n_points, -1, dtype=np.int32)
-    big = np.flatnonzero(tree.sizes >= min_cluster_size)
-    if big.size == 0:
+    if tree.sizes.max(initial=0) < min_cluster_size:
         return labels
-    chains = _condense(tree, big, min_cluster_size)
-    chosen = _leaves(chains) if selection == "leaf" else _most_stable(chains)
-    chosen = chosen[np.lexsort((chains.first[chosen], -chains.size[chosen]))]
-    for number, chain in enumerate(chosen):
+    chains = condense(tree, min_cluster_size)
+    for number, chain in enumerate(selected(chains, selection)):
         start = chains.first[chain]
         labels[tree.points[start : start + chains.size[chain]]] = number
     return labels
 
 
-@dataclass
-class _Chains:
-    """Clusters of the condensed tree, in preorder: the root is 0, parents before children."""
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Clusters of the condensed tree, in preorder: the root is 0, parents before children.
 
-    first: np.ndarray  # its run of points
+    Attributes
+    ----------
+    first, size : ndarray of int, shape (chain,)
+        Its run of ``points`` where it splits off.
+    stability : ndarray, shape (chain,)
+        Excess of mass.
+    splits : ndarray of bool, shape (chain,)
+        Whether it ends in two clusters.
+    parent : ndarray of int, shape (chain,)
+        Index; −1 for the root.
+    born : ndarray, shape (chain,)
+        Density (1 / distance) where it splits off; 0 for the root.
+    start, end : ndarray of int, shape (chain,)
+        Its first and last merge among the following.
+    merge_first, merge_size, merge_density : ndarray, shape (merge,)
+        The merges that chains run through: points below each, and its density.
+    """
+
+    first: np.ndarray
     size: np.ndarray
     stability: np.ndarray
-    splits: np.ndarray  # whether it ends in two clusters
-    parent: np.ndarray  # index; −1 for the root
+    splits: np.ndarray
+    parent: np.ndarray
+    born: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    merge_first: np.ndarray
+    merge_size: np.ndarray
+    merge_density: np.ndarray
 
 
-def _condense(tree: ClusterTree, big: np.ndarray, least: int) -> _Chains:
-    """Follow each cluster from where it splits off down to where it splits or dissolves.
+def selected(chains: Chains, selection: Selection) -> np.ndarray:
+    """Indices of the chains that are the clusters, by falling size."""
+    chosen = _leaves(chains) if selection == "leaf" else _most_stable(chains)
+    return chosen[np.lexsort((chains.first[chosen], -chains.size[chosen]))]
+
+
+def condense(tree: ClusterTree, least: int) -> Chains:
+    """Clusters of at least ``least`` points at every density; the tree has so many.
+
+    Follow each cluster from where it splits off down to where it splits or dissolves.
 
     Among the merges of at least ``least`` points, one with a single large branch is followed in
     preorder by that branch. So clusters are runs, and sums over them are sums over runs.
     """
+    big = np.flatnonzero(tree.sizes >= least)
     size, left = tree.sizes[big].astype(np.int64), tree.left_sizes[big].astype(np.int64)
     right = size - left
     distance = tree.distances[big]
@@ -260,14 +290,18 @@ def _condense(tree: ClusterTree, big: np.ndarray, least: int) -> _Chains:
         parent[child] = chain[where]
         born[child] = density[where]
     stability = np.add.reduceat((density - born[chain]) * lost, start)
-    return _Chains(tree.first[big[start]], size[start], stability, splits[end], parent)
+    first = tree.first[big].astype(np.int64)
+    return Chains(
+        first[start], size[start], stability, splits[end], parent, born, start, end,
+        first, size, density,
+    )  # fmt: skip
 
 
-def _leaves(chains: _Chains) -> np.ndarray:
+def _leaves(chains: Chains) -> np.ndarray:
     return np.flatnonzero(~chains.splits & (chains.parent >= 0))
 
 
-def _most_stable(chains: _Chains) -> np.ndarray:
+def _most_stable(chains: Chains) -> np.ndarray:
     """Clusters of the greatest total stability; the root is none (all points in one cluster)."""
     n = chains.size.size
     below = [0.0] * n
