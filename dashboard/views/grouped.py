@@ -80,7 +80,7 @@ class _Large(pn.viewable.Viewer):
             text = texts[label] if label < len(texts) else ""
             said = {
                 "title": self.results.cluster_name(label),
-                "text": f"{size:,} pixels, {share:.1%} of the scan. {text}".strip(),
+                "text": f"{size:,} pixels, {100 * share:.1f} % of the scan. {text}".strip(),
                 "colour": colours[label],
             }
         self._map.param.update(**said, actions=self._actions(label), hint=self._hint())
@@ -133,7 +133,7 @@ class TreeView(_Large):
         self._fitting = False
         self._smallest.param.watch(self._take_smallest, "value")
         super().__init__(session, results, self._tree, self._smallest)
-        results.param.watch(self._if_on_stage(self._show_tree), "tree")
+        results.param.watch(self._if_on_stage(self._show_new_tree), "tree")
         results.param.watch(self._if_on_stage(self._show_state), "tree_state")
         results.param.watch(self._if_on_stage(results.find_tree), ["clusters", "embedding"])
         session.param.watch(self._if_on_stage(self._show_chosen), "cluster_branches")
@@ -147,6 +147,10 @@ class TreeView(_Large):
     def _take_smallest(self, event) -> None:
         if not self._fitting:
             self.session.min_cluster_size = event.new
+
+    def _show_new_tree(self) -> None:
+        self._show_tree()
+        self._show()
 
     def _show_state(self) -> None:
         show_state(self._cover, self.results.tree_state, has_content=self.results.tree is not None)
