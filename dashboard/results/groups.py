@@ -27,6 +27,9 @@ FEWEST_FOR_EMBEDDING = 12
 class GroupResults(ResultsBase):
     """Pixels that are alike."""
 
+    keep: Callable[..., Any]
+    """Of :class:`dashboard.results.regions.RegionResults`."""
+
     _described: tuple[Any, ...] = ()
     _tree_of: tuple[Any, ...] = ()
 
@@ -216,6 +219,11 @@ class GroupResults(ResultsBase):
         if place >= 0:
             merges = self.session.cluster_merges
             self.session.cluster_merges = merges[:place] + merges[place + 1 :]
+
+    def keep_cluster(self, number: int) -> None:
+        """Keep the pixels of a cluster as a region of its name."""
+        if (label := self._label(number)) is not None:
+            self.keep(self.clusters.clustering.pixels(number), self.cluster_name(label))
 
     def _label(self, number: int) -> int | None:
         """Where the cluster of a number stands in the result; None if it is gone meanwhile."""

@@ -63,7 +63,9 @@ class ClustersView(pn.viewable.Viewer):
             icon="account_tree", margin=0, width=32, height=32,
             on_message=lambda data: self._open_stage(),
         )  # fmt: skip
-        self._list = Clusters(sizing_mode="stretch_both", margin=0, on_message=self._take_message)
+        self._list = Clusters(
+            sizing_mode="stretch_both", margin=0, can_keep=True, on_message=self._take_message
+        )
         self._list.param.watch(lambda e: setattr(session, "cluster", e.new), "value")
         session.param.watch(lambda e: self._list.param.update(value=e.new), "cluster")
         self._cover = state_cover(self._act)
@@ -126,6 +128,8 @@ class ClustersView(pn.viewable.Viewer):
             results.merge_clusters(int(number), int(other))
         elif "apart" in data:
             results.take_apart(int(data["apart"]))
+        elif "region" in data:
+            results.keep_cluster(int(data["region"]))
         elif "automatic" in data:
             results.cut_automatically()
 

@@ -53,7 +53,11 @@ def test_merging_sums_spectra_keeps_numbers_and_can_be_undone(visit):
         assert now.spectra[0].n_pixels == before.spectra[0].n_pixels + before.spectra[2].n_pixels
         assert session.cluster == 0
         assert results.selected.mask.sum() == now.clustering.sizes[0]
-        for _ in range(5):
+        results.keep_cluster(0)
+        await results.settled()
+        assert session.regions[-1].name == "Cluster 1"
+        assert results.regions[-1].n_pixels == now.clustering.sizes[0]
+        for _ in range(8):
             history.undo()
         await results.settled()
         assert results.clusters.clustering.n_clusters == n
