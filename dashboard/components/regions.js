@@ -41,7 +41,8 @@ function render({model, view, el}) {
       h("i", {style: `background:${item.colour}`}),
       h("button", {class: "xrf-region-name", "data-key": `row-${item.id}`, title: `${item.name}: more about this region`, "aria-expanded": String(item.id == open),
         onclick: () => { open = item.id == open ? "" : item.id; update() }},
-        h("b", {}, item.name), h("small", {}, item.size)),
+        h("b", {}, item.name), h("small", {}, item.size),
+        item.id != open && item.elements.length > 0 && h("small", {}, item.elements.map((found) => found.symbol).join(" "))),
       h("button", {class: "xrf-tool", "data-key": `eye-${item.id}`, title: item.shown ? "Hide on the map" : "Show on the map",
         "aria-label": `${item.shown ? "Hide" : "Show"} ${item.name}`, "aria-pressed": "false", onclick: () => tell(item.id, "toggle")}, icon(item.shown ? "visibility" : "visibility_off"))),
     item.id == open && details(item))
