@@ -30,6 +30,7 @@ from dashboard.views.grouped import NodesView, TreeView
 from dashboard.views.help import HelpView, first_visit
 from dashboard.views.map import MapView
 from dashboard.views.map_grid import MapGridView
+from dashboard.views.mix import MixView
 from dashboard.views.periodic_table import PeriodicTableView
 from dashboard.views.pigments import PigmentsView
 from dashboard.views.regions import RegionsView
@@ -122,6 +123,7 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
         "maps": Act("All maps", lambda: MapGridView(session, results)),
         "tree": Act("Tree of the clusters", lambda: TreeView(session, results)),
         "nodes": Act("Grid of the self-organising map", lambda: NodesView(session, results)),
+        "mix": Act("Three elements in one picture", lambda: MixView(session, results)),
     }
 
 

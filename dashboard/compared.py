@@ -131,7 +131,7 @@ def _lines(
     low = max(3.0 * float(np.median(errors)), 1e-6)
     return Picture(
         values, _NOTHING, (0.0, 1.0), "counts", low, max(value_limit(values, "fit"), 1.5 * low),
-        f"{names[name]} lines", errors=errors, name=name,
+        names[name], errors=errors, name=name,
         names=tuple((word, key) for key, word in names.items()),
     )  # fmt: skip
 

@@ -206,6 +206,8 @@ def selection_mailbox(fig: Figure, name: str = "") -> ColumnDataSource:
 
 
 _FIT = """
+// Not laid out yet: it will be fitted once it is.
+if (fig.properties.inner_width.is_unset) return
 const w = fig.inner_width, h = fig.inner_height
 if (!(w > 4 && h > 4)) return
 const xr = fig.x_range, yr = fig.y_range, [nx, ny] = size.tags, last = fig.__fit

@@ -38,7 +38,7 @@ const u = ((fig.x_range.start + fig.x_range.end) / 2 + 0.5) / last.nx
 const v = ((fig.y_range.start + fig.y_range.end) / 2 + 0.5) / last.ny
 for (const other of others) {
     const home = other.__fit
-    if (!home || !other.inner_width) continue
+    if (!home) continue
     const x = u * home.nx - 0.5, y = v * home.ny - 0.5
     const w = (home.hx1 - home.hx0) * zoom / 2, h = (home.hy1 - home.hy0) * zoom / 2
     if (Math.abs(other.x_range.start - x + w) + Math.abs(other.x_range.end - x - w)
@@ -61,7 +61,7 @@ requestAnimationFrame(() => {
     const inside = u >= 0 && v >= 0 && u < 1 && v < 1 && is_here
     all.forEach((other, i) => {
         const home = other.__fit
-        if (!home || !other.inner_width) return
+        if (!home) return
         const column = Math.floor(u * home.nx), row = Math.floor(v * home.ny)
         across[i].setv({location: row, visible: inside}, {sync: false})
         down[i].setv({location: column, visible: inside}, {sync: false})
@@ -99,7 +99,7 @@ const home = fig.__fit
 if (!home) return
 const near = (a, b) => Math.abs(a - b) < 1e-6 * (1 + Math.abs(a))
 // What comes late, or changes its size, takes over the part that the others show.
-const guide = others.find((o) => o.__fit && o.inner_width && !near(o.x_range.start, o.__fit.hx0))
+const guide = others.find((o) => o.__fit && !near(o.x_range.start, o.__fit.hx0))
 if (!guide || !near(fig.x_range.start, home.hx0)) return
 const from = guide.__fit
 const zoom = (guide.x_range.end - guide.x_range.start) / (from.hx1 - from.hx0)

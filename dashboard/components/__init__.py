@@ -290,13 +290,16 @@ class SmallSpectrum(_Component):
     _esm = _code("small_spectrum")
 
 
-class MixLegend(_Component):
-    """The colours of three maps mixed, as a triangle."""
+class MixTriangle(_Component):
+    """The colours of three maps mixed, as a triangle.
+
+    Not called Legend, for the reason that Caption is not called Title.
+    """
 
     names = param.List([], doc="Three symbols.")
     colours = param.List([], doc="Three of (red, green, blue), 0…255.")
     words = param.List([], doc="Their names.")
-    _esm = _code("mix_legend")
+    _esm = _code("mix_triangle")
 
 
 class ActButtons(_Component):
@@ -442,3 +445,11 @@ class LabelsMap(_Component):
     hint = param.String("")
     actions = param.List([], doc="(word, name, tooltip)")
     _esm = _code("labels_map")
+
+
+class MixChannels(_Component):
+    """Element and range of each of the colours of a mix."""
+
+    items = param.List([], doc="{symbol, word, colour, low, high, text}; percentiles.")
+    options = param.List([], doc="(word, symbol)")
+    _esm = _code("mix_channels")

@@ -106,7 +106,7 @@ class CompareChoices(param.Parameterized):
     mix_elements = param.ClassSelector(
         class_=tuple, default=(), doc="Three symbols; empty: those that differ most."
     )
-    mix_method = param.Selector(objects=list(MIX_METHODS), default="probability")
+    mix_method = param.Selector(objects=list(MIX_METHODS), default="roi")
     mix_ranges = param.ClassSelector(
         class_=tuple, default=FULL_RANGE, doc="Of each, percentiles (low, high)."
     )

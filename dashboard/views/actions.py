@@ -19,6 +19,8 @@ from xrfengine.errors import XRFError
 _ACTS = [
     ["compare", "compare", "Maps side by side",
      "Maps side by side: methods, elements, single lines and their ratios, two scans"],
+    ["mix", "palette", "Three elements in one picture",
+     "Three elements in one picture, each in its own colour"],
 ]  # fmt: skip
 _ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; gap: 8px; }
 :host > * { margin: 0 !important; flex: none; }"""

@@ -33,15 +33,30 @@ _KINDS_TOLD = (
     "Pb M. Ratio of lines: softer over harder lines of one element; where it is low, the element "
     "lies deeper or under more. Component: what parts of the spectra come and go together (NMF)"
 )
+_STAGE_PX = (1140, 740)
+_AROUND_MAP_PX = 110
+"""Room for the maps in a window of 1440×900, and of that what is no map."""
 _OF_ELEMENT = ("probability", "fit", "roi")
 _GRID = """:host { display: grid !important; gap: 1px; background: var(--xrf-hairline);
-  min-height: 0; min-width: 0; flex: 1 1 0; overflow: hidden; }
+  min-height: 0; min-width: 0; flex: 1 1 0; overflow: hidden; grid-auto-rows: 0; }
 :host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto; }"""
 _PANE = """:host { display: flex; flex-direction: column; min-width: 0; min-height: 0; gap: 0;
   background: var(--xrf-surface); overflow: hidden; }"""
 _ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; flex: none; gap: 8px;
-  height: 40px; padding: 0 12px; border-bottom: 1px solid var(--xrf-hairline); overflow: hidden; }
-:host > * { flex: none; margin: 0 !important; }"""
+  height: 40px; padding: 0 8px; border-bottom: 1px solid var(--xrf-hairline); overflow: hidden; }
+:host > * { flex: 0 1 auto; min-width: 0; margin: 0 !important; }"""
+
+
+def _columns_and_rows(number: int, shape_yx: tuple[int, int]) -> tuple[int, int]:
+    """Side by side or in two rows, whichever shows scans of this shape larger."""
+    height, width = shape_yx
+
+    def scale(grid: tuple[int, int]) -> float:
+        columns, rows = grid
+        room_px = _STAGE_PX[0] / columns, _STAGE_PX[1] / rows - _AROUND_MAP_PX
+        return min(room_px[0] / width, room_px[1] / height)
+
+    return max([(number, 1), *([(2, 2)] if number > 2 else [(1, 2)])], key=scale)
 
 
 class ComparePane:
@@ -59,6 +74,7 @@ class ComparePane:
         self._results, self._choose, self._arrived = results, choose, arrived
         self._work = results.further_work(is_listed=True)
         self._wanted: Wanted | None = None
+        self._drawn: Wanted | None = None
         self._shown = Shown()
         self._elements: list[tuple[str, str]] = []
         self._kind = Choice(options=KIND_WORDS, label="", description=_KINDS_TOLD, margin=0)
@@ -104,15 +120,14 @@ class ComparePane:
             first = (
                 "Nearest to the element" if self._shown.kind == "component" else "Of the element"
             )
-            known = self.picture.names if self._is_current() else ()
-            options = [(first, ""), *known]
+            is_drawn = self.picture is not None and self._drawn is self._wanted
+            if is_drawn and not self._shown.name:
+                first += f": {self.picture.title}"
+            options = [(first, ""), *(self.picture.names if is_drawn else ())]
         name = self._shown.name
         if name not in [value for _, value in options]:
             options = [*options, (name.replace("-", " "), name)]
         self._name.param.update(options=options, value=name)
-
-    def _is_current(self) -> bool:
-        return self.picture is not None and self._wanted is not None and bool(self.picture.names)
 
     def _take_kind(self, event) -> None:
         if event.new and event.new != self._shown.kind:
@@ -150,7 +165,7 @@ class ComparePane:
         )
 
     def _paint(self, drawn: Picture) -> None:
-        self.picture = drawn
+        self.picture, self._drawn = drawn, self._wanted
         self.map.show_grey(drawn.total_counts, drawn.grey)
         images = {"image": drawn.values}
         if drawn.errors is not None:
@@ -174,7 +189,7 @@ class ComparePane:
         self.map.mapper.update(low=low, high=high)
 
     def _fail(self, error: XRFError) -> None:
-        self.picture = None
+        self.picture = self._drawn = None
         self._spectrum.visible = False
         self._readout.idle = ""
         self._show_state(failed_state(error, "Try again"))
@@ -330,10 +345,14 @@ class CompareView(pn.viewable.Viewer):
         wanted = [pane.layout for pane in self._panes[:number]]
         if self._grid.objects != wanted:
             self._grid.objects = wanted
-        height, width = shape_yx
-        side_by_side = number == 2 or (number == 3 and width < 1.2 * height)
-        columns, rows = (number, 1) if side_by_side else (2, 2)
+        columns, rows = _columns_and_rows(number, shape_yx)
+        for place, layout in enumerate(wanted):
+            # By name: Panel may put empty elements of its own between them.
+            layout.styles = {"grid-area": f"map{place}"}
+        names = [f"map{i}" if i < number else "." for i in range(columns * rows)]
+        lines = [names[i * columns : (i + 1) * columns] for i in range(rows)]
         self._grid.styles = {
+            "grid-template-areas": " ".join(f'"{" ".join(line)}"' for line in lines),
             "grid-template-columns": f"repeat({columns}, minmax(0, 1fr))",
             "grid-template-rows": f"repeat({rows}, minmax(0, 1fr))",
         }

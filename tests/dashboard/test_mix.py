@@ -1,0 +1,124 @@
+"""Three elements in one picture, with no browser."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from dashboard.mixed import MixWanted, mixture
+from dashboard.results import Results
+from dashboard.session import Session
+from dashboard.session.compare import FULL_RANGE
+from dashboard.views.mix import MixView
+from xrfengine.errors import XRFError
+from xrfengine.jobs import NEVER, no_progress
+
+
+def mixed(engine, *values):
+    return mixture(
+        engine, engine.cube("quarters"), MixWanted(*values), progress=no_progress, cancel=NEVER
+    )
+
+
+def on_stage(engine, steps, **choices):
+    """Run ``async def steps(session, results, view)`` with the mix on stage."""
+
+    async def main():
+        session = Session(stage="mix", **choices)
+        results = Results(engine, session)
+        view = MixView(session, results)
+        results.open()
+        await results.settled()
+        await steps(session, results, view)
+        results.close()
+
+    asyncio.run(main())
+
+
+def quarters(rgba):
+    """Median colour of each quarter's middle, (red, green, blue)."""
+    colours = np.ascontiguousarray(rgba).view(np.uint8).reshape(*rgba.shape, 4)
+    return [
+        tuple(np.median(colours[y : y + 6, x : x + 8, :3], axis=(0, 1)))
+        for y in (3, 15)
+        for x in (4, 20)
+    ]
+
+
+def test_each_quarter_shines_in_the_colour_of_its_element(engine):
+    # Pb and Fe above, Hg and Cu below.
+    got = mixed(engine, ("Pb", "Fe", "Cu"), (), "roi", 1, FULL_RANGE, "rgb")
+    lead, iron, mercury, copper = quarters(got.rgba)
+    assert np.argmax(lead) == 0
+    assert lead[0] > 150
+    assert np.argmax(iron) == 1
+    assert np.argmax(copper) == 2
+    assert max(mercury) < 60
+    assert got.elements == ("Pb", "Fe", "Cu")
+    assert got.shares.shape == (3, 24, 32)
+    values = engine.maps(engine.cube("quarters"), "roi", 1)["Fe"]
+    np.testing.assert_allclose(got.limits[1], np.percentile(values, (1, 99)), rtol=1e-6)
+
+
+def test_the_first_three_are_those_that_differ_most(engine):
+    got = mixed(engine, (), ("Pb", "Fe", "Hg", "Cu"), "roi", 1, FULL_RANGE, "rgb")
+    assert len(set(got.elements)) == 3
+    with pytest.raises(XRFError, match="Only 2 elements"):
+        mixed(engine, (), ("Pb", "Fe"), "roi", 1, FULL_RANGE, "rgb")
+    with pytest.raises(XRFError, match="Xx"):
+        mixed(engine, ("Pb", "Fe", "Xx"), (), "roi", 1, FULL_RANGE, "rgb")
+
+
+def test_choices_change_the_picture_and_stand_in_the_address(engine):
+    async def steps(session, results, view):
+        first = view._mixed
+        assert set(first.elements) <= {f.element for f in results.found}
+        view._take({"place": 1, "symbol": "Cu"})
+        await results.settled()
+        assert session.mix_elements[1] == "Cu"
+        assert session.mix_elements[0] == first.elements[0]
+        view._take({"place": 0, "low": 20.0, "high": 80.0})
+        session.mix_method = "fit"
+        session.mix_colours = "safe"
+        await results.settled()
+        assert [item["word"] for item in view._channels.items] == ["orange", "green", "violet"]
+        assert "net counts" in view._channels.items[0]["text"]
+        values = results.engine.maps(results.opened.cube, "fit", 1)[session.mix_elements[0]]
+        low, high = np.percentile(values, (20, 80))
+        np.testing.assert_allclose(view._mixed.limits[0], (low, high), rtol=1e-6)
+        again = Session()
+        assert again.restore(session.query()) == []
+        assert again.mix_elements == session.mix_elements
+        assert again.mix_ranges == ((20.0, 80.0), (1.0, 99.0), (1.0, 99.0))
+        view._take({"place": 2, "low": 90.0, "high": 10.0})
+        view._take({"place": 7, "symbol": "Fe"})
+        assert session.mix_ranges == again.mix_ranges, "what makes no sense is not taken"
+        view._take({"place": 0, "symbol": ""})
+        await results.settled()
+        assert session.mix_elements == ()
+
+    on_stage(engine, steps)
+
+
+def test_a_method_without_the_element_says_so(engine):
+    async def steps(session, results, view):
+        assert view._cover.kind == "error"
+        assert "U" in view._cover.message
+        session.mix_elements = ("Pb", "Fe", "Cu")
+        await results.settled()
+        assert view._cover.kind == "ready"
+
+    on_stage(engine, steps, mix_elements=("Pb", "Fe", "U"), mix_method="fit")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("mix", "Fe,Pb"), ("mixrange", "1-99"), ("mixrange", "9-1,1-99,1-99"), ("mixof", "cluster")],
+)
+def test_damaged_links_are_told(name, given):
+    session = Session()
+    assert len(session.restore({name: given})) == 1
+    assert session.mix_elements == ()
+    assert session.mix_ranges == FULL_RANGE
