@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dashboard.listing import listing
 from dashboard.pictures import value_limit
 from dashboard.results.overrides import OverrideResults
@@ -19,7 +17,7 @@ from xrfengine.findings import Found
 from xrfengine.jobs import CancelToken, Progress, part
 
 if TYPE_CHECKING:
-    from xrfengine.maps.fit import FitMaps
+    pass
 
 
 class MapResults(OverrideResults):
@@ -52,7 +50,8 @@ class MapResults(OverrideResults):
     def _painted(self, cube: Cube, asked: Asked, maps: ElementMaps) -> Painted:
         """Maps with what goes with them; takes a moment, so any thread but the loop's."""
         found = self.engine.found(maps, asked.thresholds)
-        errors = _errors(self.engine.fit(cube, maps.region_px)) if maps.kind == "fit" else None
+        fit = self.engine.fit(cube, maps.region_px) if maps.kind == "fit" else None
+        errors = None if fit is None else fit.main_errors()
         return Painted(maps, self.engine.default_thresholds(maps), found, errors)
 
     def _compute_maps(self) -> None:
@@ -189,12 +188,6 @@ class MapResults(OverrideResults):
 
     def _cannot_list(self, error: XRFError) -> None:
         self.map_state = failed_state(error)
-
-
-def _errors(fit: FitMaps) -> dict[str, np.ndarray]:
-    """Standard errors of the fitted maps, by element."""
-    places = [fit.names.index(name) for name in fit.main]
-    return {fit.elements[place]: fit.errors[place] for place in places}
 
 
 def _averaging(k: int, short: bool = False) -> str:

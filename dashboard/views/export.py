@@ -191,6 +191,11 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Regions as GeoJSON",
         "Outlines in pixels, with area and elements: {regions}",
     ),
+    "pdf": (
+        "Report to print",
+        "PDF, A4: maps, spectra, elements, regions, pigment candidates, settings",
+    ),
+    "html": ("Report to read", "The same as one HTML file, pictures inside"),
     "script": (
         "Python script",
         "Repeats this view with xrfengine: maps, thresholds, spectra of the selection",
@@ -201,7 +206,7 @@ _GROUPS = (
     ("Pictures", ("png", "pngs")),
     ("Maps", ("tiff", "tiffs", "netcdf")),
     ("Spectra and regions", ("csv", "msa", "geojson")),
-    ("To keep and to repeat", ("script", "all")),
+    ("To read, to keep, to repeat", ("pdf", "html", "script", "all")),
 )
 
 

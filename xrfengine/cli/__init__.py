@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 
 import xrfengine
-from xrfengine.cli import cluster, evaluate, facts, identify, making, maps
+from xrfengine.cli import cluster, evaluate, export, facts, identify, making, maps
 from xrfengine.cli.terminal import Parser, Terminal
 from xrfengine.errors import Cancelled, XRFError
 
@@ -32,6 +32,7 @@ def build_parser() -> Parser:
     identify.add(commands)
     maps.add_maps(commands)
     cluster.add_cluster(commands)
+    export.add(commands)
     facts.add_calibrate(commands)
     making.add_train(commands)
     evaluate.add(commands)

@@ -32,7 +32,7 @@ _THINNEST = 12
 """Line scans are drawn with pixels longer across, or they would be a hair's breadth high."""
 _OPACITY = 0.85
 """Of colour over grey: the painting shines through, as on the page."""
-_drawing = threading.Lock()
+DRAWING = threading.Lock()
 """matplotlib's fonts are shared, and not made for two threads."""
 
 
@@ -97,13 +97,14 @@ def map_figure(
     """
     maps, element = analysis.maps, analysis.element
     values = maps[element]
-    threshold, top = _range(analysis, element)
+    threshold, top = colour_range(analysis, element)
     image = painted(values, analysis.cube.total_counts, threshold, top, colours)
-    with _drawing:
+    with DRAWING:
         return _draw(analysis, image, threshold, top, colours or map_colours(), dpi)
 
 
-def _range(analysis: Analysis, element: str) -> tuple[float, float]:
+def colour_range(analysis: Analysis, element: str) -> tuple[float, float]:
+    """Where the colours of an element's map begin and end, in its unit."""
     threshold = float(analysis.thresholds.get(element, 0.5))
     top = colour_top(analysis.maps[element], analysis.maps.kind)
     return threshold, max(top, threshold + 1e-6)

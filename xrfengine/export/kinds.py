@@ -148,6 +148,23 @@ def _regions(path: Path, analysis: Analysis, source: Source, progress: Progress,
     _bytes(path, regions_geojson(analysis))
 
 
+def _html(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
+    from xrfengine.export.report import report
+    from xrfengine.export.report_html import report_html
+
+    _bytes(path, report_html(report(analysis, progress=progress, cancel=cancel)))
+
+
+def _pdf(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
+    from xrfengine.export.report import report
+    from xrfengine.export.report_pdf import report_pdf
+
+    content = report(analysis, progress=part(progress, 0.0, 0.7), cancel=cancel)
+    cancel.check()
+    progress(0.8, "Setting the pages")
+    _bytes(path, report_pdf(content))
+
+
 def _script(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
     _bytes(path, script(analysis, source).encode())
 
@@ -201,6 +218,8 @@ KINDS: dict[str, Kind] = {
     "geojson": Kind(
         lambda a: a.name("regions", ".geojson"), _regions, lambda a: 20_000 * len(a.areas)
     ),
+    "pdf": Kind(lambda a: a.name("report", ".pdf"), _pdf, lambda a: 900_000),
+    "html": Kind(lambda a: a.name("report", ".html"), _html, lambda a: 1_200_000),
     "script": Kind(lambda a: a.name("analysis", ".py"), _script, lambda a: 4_000),
     "all": Kind(
         lambda a: a.name("everything", ".zip"),

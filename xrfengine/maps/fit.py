@@ -108,6 +108,11 @@ class FitMaps:
             self.source,
         )
 
+    def main_errors(self) -> dict[str, np.ndarray]:
+        """Standard errors of :meth:`element_maps`, each of shape (y, x), by element."""
+        places = [self.names.index(name) for name in self.main]
+        return {self.elements[place]: self.errors[place] for place in places}
+
     def to_xarray(self) -> xr.Dataset:
         """Data set with ``maps`` and ``errors`` (component, y, x) and the maps of quality."""
         import xarray as xr
