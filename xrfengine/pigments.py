@@ -197,6 +197,14 @@ def candidates(
     return tuple(_with_same(judged))
 
 
+def grouped(listed: Iterable[Candidate]) -> tuple[tuple[Candidate, ...], ...]:
+    """Candidates that need the same elements, together; the groups in the order of their best."""
+    groups: dict[frozenset, list[Candidate]] = {}
+    for each in listed:
+        groups.setdefault(frozenset(each.pigment.needs), []).append(each)
+    return tuple(tuple(group) for group in groups.values())
+
+
 def from_instrument(identified: Iterable[Identified]) -> tuple[str, ...]:
     """Elements whose pigments cannot be judged here: the tube or the air shows them anyway."""
     known = {symbol for pigment in pigments() for symbol in pigment.needs}
@@ -333,10 +341,7 @@ def overlaps(symbol: str, others: Iterable[str]) -> tuple[str, str, str] | tuple
 
 
 def _with_same(judged: list[Candidate]) -> Iterable[Candidate]:
-    by_needs: dict[frozenset, list[Candidate]] = {}
-    for each in judged:
-        by_needs.setdefault(frozenset(each.pigment.needs), []).append(each)
-    for group in by_needs.values():  # in the order of the best of each
+    for group in grouped(judged):
         for each in group:
             others = tuple(o.pigment.name for o in group if o is not each)
             yield replace(each, same=others)
@@ -367,6 +372,7 @@ __all__ = [
     "candidates",
     "formula_elements",
     "from_instrument",
+    "grouped",
     "overlaps",
     "pigments",
     "unseen",

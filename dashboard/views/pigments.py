@@ -124,12 +124,11 @@ def net_counts(
 
 def groups(candidates: Sequence[Any], element: str = "") -> list[dict[str, Any]]:
     """Candidates that need the same elements, together; those of ``element`` before the others."""
+    from xrfengine.pigments import grouped
+
     candidates = sorted(candidates, key=lambda each: element not in each.pigment.needs)
-    by_needs: dict[tuple[str, ...], list[Any]] = {}
-    for each in candidates:
-        by_needs.setdefault(tuple(sorted(each.pigment.needs)), []).append(each)
     listed = []
-    for members in list(by_needs.values())[:MOST_GROUPS]:
+    for members in grouped(candidates)[:MOST_GROUPS]:
         first = members[0]
         names = [each.pigment.name.partition(",")[0].partition(" (")[0] for each in members]
         told = first.sentence.partition("): ")[2]

@@ -48,7 +48,7 @@ def content(view):
 MUST_SAY = (
     "Bildnis <b>&amp; „Rahmen“", "Hg", "Mercury", "50 %", "0.5 mm", "robe <i>& $x_1$", "15",
     "Declared absent: As (arsenic)", "Declared present: Co (cobalt)", "Candidates, no findings",
-    "Vermilion, cinnabar (HgS): Hg is here", "fa4e" * 4, "xrfengine 0.1.0", "Moved thresholds",
+    "Vermilion, cinnabar (HgS; since Antiquity)", "fa4e" * 4, "xrfengine 0.1.0", "Moved thresholds",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from xrfengine.cube import MAP_UNITS
 from xrfengine.export.analysis import METHOD_WORDS, Analysis, Area
@@ -13,6 +14,9 @@ from xrfengine.export.figure_overview import small_maps_figure, spectra_figure
 from xrfengine.export.words import number, percent
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 from xrfengine.names import element_name
+
+if TYPE_CHECKING:
+    from xrfengine.pigments import Candidate
 
 _MAP_DPI = 220.0
 _MOST_CANDIDATES = 8
@@ -206,7 +210,7 @@ def _present_words(area: Area) -> str:
 
 def _pigments(analysis: Analysis) -> Iterator[Block]:
     """Of every region; of the whole scan nothing, for it holds everything."""
-    from xrfengine.pigments import candidates
+    from xrfengine.pigments import candidates, grouped
 
     asked = [area for area in analysis.areas if area.identified is not None]
     if not asked:
@@ -216,16 +220,25 @@ def _pigments(analysis: Analysis) -> Iterator[Block]:
     rows: list[tuple[str, ...]] = []
     for area in asked:
         listed = candidates(area.identified, overruled=analysis.provenance.overruled)
-        for n, each in enumerate(listed[:_MOST_CANDIDATES]):
-            against = "; ".join(each.speaks_against) or "–"
-            same = f" Same elements: {', '.join(each.same)}." if each.same else ""
-            dates = each.pigment.dates
-            rows.append((area.name if n == 0 else "", each.sentence + "." + same, against, dates))
+        for n, group in enumerate(grouped(listed)[:_MOST_CANDIDATES]):
+            rows.append((area.name if n == 0 else "", *_candidate_words(group)))
     if not rows:
         yield Text("No pigment of the table fits the elements of these regions.")
         return
-    head = ("Region", "Candidate", "Speaks against", "In use")
-    yield Table(head, tuple(rows), (0.17, 0.38, 0.25, 0.20))
+    head = ("Region", "Elements", "Candidates", "Speaks against, and what is not told")
+    yield Table(head, tuple(rows), (0.17, 0.10, 0.40, 0.33))
+
+
+def _candidate_words(group: Sequence[Candidate]) -> tuple[str, str, str]:
+    """Elements, candidates and what speaks against them, of pigments that need the same."""
+    best = group[0]
+    named = [f"{e.pigment.name} ({e.pigment.formula}; {e.pigment.dates})" for e in group]
+    told = "; ".join(named)
+    against = list(dict.fromkeys(words for each in group for words in each.speaks_against))
+    if len(group) > 1:
+        against.append("elements do not tell these apart")
+    against += best.unseen
+    return " ".join(best.pigment.needs), told, "; ".join(against) or "–"
 
 
 def _settings(analysis: Analysis) -> Iterator[Block]:

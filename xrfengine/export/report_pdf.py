@@ -106,8 +106,8 @@ def _flowables(block: Any, styles: dict[str, Any], width: float, height: float) 
         return [Paragraph(escape(block.text), styles["body"])]
     if isinstance(block, Picture):
         across, down = ImageReader(io.BytesIO(block.png)).getSize()
-        # A picture and its heading share a page.
-        scale = min(width / across, 0.86 * height / down)
+        # High enough to be read, and low enough for its heading and a table to share the page.
+        scale = min(width / across, 0.7 * height / down)
         picture = Image(
             io.BytesIO(block.png), width=across * scale, height=down * scale, hAlign="LEFT"
         )
