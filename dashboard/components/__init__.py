@@ -310,48 +310,12 @@ class ActButtons(_Component):
     _esm = _code("act_buttons")
 
 
-class ExportButtons(_Component):
-    """Saves the map shown as a picture, opens the export, and takes files that are sent."""
-
-    title = param.String("", doc="Name of the picture's file; empty: no map yet.")
-    busy = param.Boolean(False)
-    is_open = param.Boolean(False)
-    _esm = _code("export_buttons")
-
-
-class ExportList(_Component):
-    """What can be taken home, with a preview of the picture."""
-
-    groups = param.List([], doc="{title, items: [{id, title, told, size, file, ready, why}]}")
-    preview = param.String("", doc="The picture as a data address; empty: the caption says why.")
-    caption = param.String("")
-    running = param.String("", doc="Id of what is being made.")
-    fraction = param.Number(0.0)
-    message = param.String("")
-    problem = param.String("")
-    problem_of = param.String("")
-    _esm = _code("export_list")
-
-
 class MapSettings(_Component):
     """Settings of the map; what changes is told to ``on_message``."""
 
     is_cropped = param.Boolean(False)
     is_turned = param.Boolean(False)
     _esm = _code("map_settings")
-
-
-class Pigments(_Component):
-    """Pigment candidates, folded; each group opens to what speaks for and against it."""
-
-    is_open = param.Boolean(False)
-    about = param.String("", doc="Whose elements they are.")
-    hint = param.String("")
-    groups = param.List([], doc="{id, title, elements, told, pigments: [{name, formula, …}]}")
-    unseen = param.List([], doc="{name, why}")
-    busy = param.Boolean(False)
-    problem = param.String("")
-    _esm = _code("pigments")
 
 
 class SpectrumStrip(_Component):

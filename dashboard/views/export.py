@@ -10,7 +10,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.components import ExportButtons, ExportList
+from dashboard.components.taking_home import ExportButtons, ExportList
 from dashboard.exports import analysis_of, picture_name
 from dashboard.latest import LatestOnly
 from dashboard.names import element_name

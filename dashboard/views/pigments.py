@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from dashboard.components import Pigments
+from dashboard.components.taking_home import Pigments
 from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
