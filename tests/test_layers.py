@@ -19,6 +19,7 @@ LAYERS = [
         "peaks",
         "preprocess",
         "preprocess_thesis",
+        "registration",
         "regions",
         "region_outlines",
     },

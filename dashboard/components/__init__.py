@@ -273,35 +273,6 @@ class Choice(_Component):
     _esm = _code("choice")
 
 
-class Readout(_Component):
-    """A line that tells what the pointer is at; scripts of the page find it by its key."""
-
-    key = param.String("")
-    idle = param.String("", doc="What stands there while the pointer is elsewhere.")
-    _esm = _code("readout")
-
-
-class SmallSpectrum(_Component):
-    """The spectrum of a component, without tools."""
-
-    points = param.List([], doc="(keV, height from 0 to 1)")
-    marks = param.List([], doc="(keV, symbol)")
-    label = param.String("")
-    _esm = _code("small_spectrum")
-
-
-class MixTriangle(_Component):
-    """The colours of three maps mixed, as a triangle.
-
-    Not called Legend, for the reason that Caption is not called Title.
-    """
-
-    names = param.List([], doc="Three symbols.")
-    colours = param.List([], doc="Three of (red, green, blue), 0…255.")
-    words = param.List([], doc="Their names.")
-    _esm = _code("mix_triangle")
-
-
 class ActButtons(_Component):
     """Buttons that open something on the stage; pressed while it is there."""
 
@@ -409,11 +380,3 @@ class LabelsMap(_Component):
     hint = param.String("")
     actions = param.List([], doc="(word, name, tooltip)")
     _esm = _code("labels_map")
-
-
-class MixChannels(_Component):
-    """Element and range of each of the colours of a mix."""
-
-    items = param.List([], doc="{symbol, word, colour, low, high, text}; percentiles.")
-    options = param.List([], doc="(word, symbol)")
-    _esm = _code("mix_channels")

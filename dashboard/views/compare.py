@@ -9,7 +9,8 @@ from functools import partial
 import panel as pn
 
 from dashboard.compared import Picture, Wanted, picture
-from dashboard.components import Choice, Readout, SmallSpectrum, Toggle, Tools
+from dashboard.components import Choice, Toggle, Tools
+from dashboard.components.comparing import Readout, SmallSpectrum
 from dashboard.linked import LinkedMap, link
 from dashboard.names import element_name
 from dashboard.pane import body, show_state, state_cover

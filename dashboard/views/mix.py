@@ -6,7 +6,8 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.components import Choice, MixChannels, MixTriangle, Readout, Tools
+from dashboard.components import Choice, Tools
+from dashboard.components.comparing import MixChannels, MixTriangle, Readout
 from dashboard.linked import LinkedMap, link
 from dashboard.mixed import COLOUR_WORDS, COLOURS, Mixture, MixWanted, mixture
 from dashboard.names import element_name
