@@ -79,6 +79,15 @@ def spectra() -> hv.Overlay:
     return whole * marks * chosen * names
 
 
+def profile() -> hv.Overlay:
+    """Curves along a line: the chosen element's, two beside it, and the total counts."""
+    empty = np.zeros((0, 2))
+    names = ("total", "beside1", "beside0", "chosen")
+    return hv.Overlay(
+        [hv.Curve(empty, "distance", "value").opts(hooks=[_named(name)]) for name in names]
+    )
+
+
 def embedding() -> hv.Overlay:
     """The shaded points, and over them the selected ones."""
     blank = np.zeros((2, 2), np.uint8)

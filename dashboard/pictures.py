@@ -12,8 +12,16 @@ import numpy as np
 
 GREYS = tuple(f"#{v:02x}{v:02x}{v:02x}" for v in range(24, 232, 2))
 """Neither black nor white at the ends: both themes keep a border around the scan."""
-MAP_COLOURS = tuple(colorcet.b_linear_bmy_10_95_c78[72:])
-"""Perceptual, single direction; its dark end is cut off, or it would drown in the grey image."""
+MAP_PALETTES: dict[str, tuple[str, ...]] = {
+    "bmy": tuple(colorcet.b_linear_bmy_10_95_c78[72:]),
+    "blue-yellow": tuple(colorcet.b_linear_protanopic_deuteranopic_kbjyw_5_95_c25[64:]),
+    "blue": tuple(colorcet.b_linear_kbc_5_95_c73[72:]),
+    "fire": tuple(colorcet.b_linear_kryw_0_100_c71[64:248]),
+    "green": tuple(colorcet.b_linear_kgy_5_95_c69[72:]),
+}
+"""Perceptual, single direction, lighter all the way: told apart with any kind of colour vision.
+Their dark ends are cut off, or they would drown in the grey image."""
+MAP_COLOURS = MAP_PALETTES["bmy"]
 UNASSIGNED = "#8d9494"
 HIGHLIGHT = "#ff9d00"
 MASK_COLOURS = ("rgba(8,12,12,0.6)", "rgba(0,0,0,0)")
@@ -37,7 +45,24 @@ def value_limit(values: np.ndarray, kind: str) -> float:
     """Where the colours of a map end: 1 for probabilities, else the 99.8th percentile."""
     if kind == "probability":
         return 1.0
-    return max(float(np.percentile(values, 99.8)), 1.0)
+    return max(percentile(values, 99.8), 1.0)
+
+
+_SAMPLED_FROM = 1_000_000
+
+
+def percentile(values: np.ndarray, at: float | np.ndarray) -> Any:
+    """Percentiles of a map's values, float or ndarray as ``at``; of a large map's, by a sample."""
+    # An odd step: an even one would always meet the same columns of many a scan.
+    step = values.size // _SAMPLED_FROM | 1
+    sampled = values.ravel()[::step]
+    found = np.percentile(sampled, at)
+    return found if np.ndim(at) else float(found)
+
+
+def ramp(colours: tuple[str, ...]) -> str:
+    """Colours as a CSS gradient, from left to right."""
+    return f"linear-gradient(90deg, {', '.join(colours[:: max(1, len(colours) // 12)])})"
 
 
 def window_limits(window: Any) -> tuple[float, float]:
@@ -206,6 +231,7 @@ def thumbnail(
     high: float,
     longest_px: int = 200,
     shades: tuple[int, int] = (16, 48),
+    colours: tuple[str, ...] = MAP_COLOURS,
 ) -> str:
     """A small map as a data URI: above the threshold in colour, the rest grey.
 
@@ -230,16 +256,16 @@ def thumbnail(
     above = small >= threshold
     painted[above] = n_greys + np.rint(share[above] * (n_colours - 1)).astype(np.uint8)
     image = Image.fromarray(painted, "P")
-    image.putpalette(_palette(n_greys, n_colours))
+    image.putpalette(_palette(n_greys, n_colours, colours))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _palette(n_greys: int, n_colours: int) -> bytes:
+def _palette(n_greys: int, n_colours: int, colours: tuple[str, ...]) -> bytes:
     greys = np.repeat(np.linspace(40, 190, n_greys)[:, None], 3, axis=1)
-    places = np.rint(np.linspace(0, len(MAP_COLOURS) - 1, n_colours)).astype(int)
-    return np.vstack([greys, _lut()[places]]).astype(np.uint8).tobytes()
+    places = np.rint(np.linspace(0, len(colours) - 1, n_colours)).astype(int)
+    return np.vstack([greys, _lut(colours)[places]]).astype(np.uint8).tobytes()
 
 
 def labels_picture(
@@ -275,8 +301,8 @@ def _blocks(values: np.ndarray, step: int, join: np.ufunc) -> np.ndarray:
     return join.reduceat(rows, np.arange(0, values.shape[1], step), axis=1)
 
 
-def _lut() -> np.ndarray:
-    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in MAP_COLOURS], float)
+def _lut(colours: tuple[str, ...]) -> np.ndarray:
+    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], float)
 
 
 def spectrum_heights(counts: np.ndarray, scale: str, floor: float) -> np.ndarray:

@@ -51,6 +51,7 @@ class Asked:
     method: str
     region_px: int
     thresholds: dict[str, float]
+    normalise: str = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Painted:
     starts: dict[str, float]
     found: tuple[Found, ...]
     errors: dict[str, np.ndarray] | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, eq=False)

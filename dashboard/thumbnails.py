@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
-from dashboard.pictures import grey_limits, thumbnail, value_limit
+from dashboard.pictures import MAP_PALETTES, grey_limits, thumbnail, value_limit
 from dashboard.results import Results
 from xrfengine.cube import ElementMaps
 from xrfengine.jobs import NEVER, CancelToken
@@ -17,7 +17,7 @@ from xrfengine.jobs import NEVER, CancelToken
 STRIP_PX = 200
 LARGE_PX = 400
 _SHADES = {STRIP_PX: (16, 48), LARGE_PX: (64, 192)}
-FOLLOWS = CHOICES
+FOLLOWS = (*CHOICES, "colours")
 """The session's choices that change every picture, besides what results tell."""
 
 
@@ -34,12 +34,14 @@ class Thumbnails:
         By symbol: from where on a map is in colour.
     display : Display
         How the scan lies on the picture.
+    colours : tuple of str
     """
 
     maps: ElementMaps
     total_counts: np.ndarray
     thresholds: Mapping[str, float]
     display: Display
+    colours: tuple[str, ...]
 
     @classmethod
     def of(cls, results: Results) -> Thumbnails | None:
@@ -49,7 +51,8 @@ class Thumbnails:
             return None
         thresholds = {**results.starts, **session.thresholds_of(session.method)}
         display = Display.of(session, opened.cube.shape[:2])
-        return cls(maps, opened.total_counts, thresholds, display)
+        colours = MAP_PALETTES[session.colours]
+        return cls(maps, opened.total_counts, thresholds, display, colours)
 
     def drawn(
         self, symbols: Iterable[str], longest_px: int = STRIP_PX, cancel: CancelToken = NEVER
@@ -69,8 +72,9 @@ class Thumbnails:
             limit = value_limit(values, self.maps.kind)
             shown = self.display.shown(values)
             pictures[symbol] = thumbnail(
-                shown, grey, self.thresholds[symbol], limit, longest_px, _SHADES[longest_px]
-            )
+                shown, grey, self.thresholds[symbol], limit, longest_px, _SHADES[longest_px],
+                self.colours,
+            )  # fmt: skip
         return pictures
 
 

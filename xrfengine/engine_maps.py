@@ -10,6 +10,7 @@ import numpy as np
 from xrfengine.cache import ResultCache, digest
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
+from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.maps.pooling import expand
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from xrfengine.findings import Identified
     from xrfengine.maps.factors import FactorMaps, FactorSettings
     from xrfengine.maps.fit import FitMaps, Weights
+    from xrfengine.maps.normalise import By, Monitor
     from xrfengine.store import Tiles
 
 Method = Literal["probability", "roi", "fit"]
@@ -64,6 +66,7 @@ class MapResults:
     identify: Callable[..., tuple[Identified, ...]]
     _setup: Callable[[Spectrum, Cube | None], Setup]
     _tiles_for: Callable[[Cube, int, CancelToken], Tiles | None]
+    instrument_elements: Callable[[Cube], frozenset[str]]
 
     def maps(
         self,
@@ -157,6 +160,39 @@ class MapResults:
             progress=progress,
             cancel=cancel,
         )
+
+    def monitor(
+        self,
+        cube: Cube,
+        by: By,
+        region_px: int = 1,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken = NEVER,
+    ) -> Monitor:
+        """What evens out the cube's maps of counts; cached. See :mod:`xrfengine.maps.normalise`.
+
+        An anode the file does not state is inferred from the scatter in the sum spectrum.
+        """
+        from xrfengine.maps.normalise import monitor
+
+        def compute() -> Monitor:
+            anode = cube.instrument.tube_anode
+            if anode is None and by == "scatter":
+                found = self.instrument_elements(cube) - frozenset(INSTRUMENT_ELEMENTS)
+                anode = next(iter(found), None)
+            return monitor(cube, by, region_px, anode=anode, progress=progress, cancel=cancel)
+
+        key = digest("monitor", cube.digest, cube.instrument, by, region_px)
+        return self._results.get(key, compute, cancel=cancel)
+
+    def normalised(self, maps: ElementMaps, cube: Cube, by: Monitor) -> ElementMaps:
+        """Maps of counts evened out by a :meth:`monitor` of their region size; cached."""
+        from xrfengine.maps.normalise import normalised
+
+        key = digest("normalised", cube.digest, cube.instrument, by.unit, maps.kind,
+                     maps.region_px, maps.model)  # fmt: skip
+        return self._results.get(key, lambda: normalised(maps, by))
 
     def fit(
         self,

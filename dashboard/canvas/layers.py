@@ -11,7 +11,7 @@ from bokeh.models import BoxAnnotation, ColorBar, ColumnDataSource, CustomJS
 from dashboard import drawing, figures, stock
 from dashboard.canvas import viewport
 from dashboard.display import Display
-from dashboard.latest import Deliver, LatestOnly
+from dashboard.latest import LatestOnly
 from dashboard.pictures import HIGHLIGHT, grey_limits
 from dashboard.results.regions import RegionFacts
 from dashboard.session import Selection
@@ -59,16 +59,16 @@ class MapCanvas:
 
     Parameters
     ----------
-    deliver : callable
-        See :func:`dashboard.latest.session_deliver`.
+    work : LatestOnly
+        Runs what is painted in parts.
     failed : callable
         Is told what could not be painted.
     """
 
-    def __init__(self, deliver: Deliver, failed: Callable[[XRFError], None]) -> None:
+    def __init__(self, work: LatestOnly, failed: Callable[[XRFError], None]) -> None:
         self.display = Display((1, 1))
         self._failed = failed
-        self._work = LatestOnly(deliver)
+        self._work = work
         self._images: dict[str, np.ndarray] = {}
         self._due: set[str] = set()
         self._view: tuple[float, ...] | None = None

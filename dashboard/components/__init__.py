@@ -47,6 +47,7 @@ class Threshold(_Component):
     symbol = param.String("")
     label = param.String("Threshold")
     description = param.String("")
+    top = param.Number(1.0, doc="Where the colours end.")
     mapper = param.String("", doc="Name of the colour mapper it moves.")
     ramp = param.String("", doc="The colours of the map as a CSS gradient.")
     _esm = _code("threshold")
@@ -199,15 +200,9 @@ class Tour(_Component):
 
 
 class Tools(_Component):
-    """What dragging does on a plot; the tools are found by ``prefix-name``.
-
-    The one chosen stands as ``__mode`` on the figure, for what is drawn without a tool of Bokeh's;
-    ``__choose`` there chooses another.
-    """
+    """What dragging does on a plot; the tools are found by ``prefix-name``."""
 
     options = param.List(["Move", "Lasso", "Box"])
-    actions = param.List([], doc="Buttons that are told to ``on_message`` as ``{action}``.")
-    vertical = param.Boolean(False)
     value = param.String("Move", doc="The one active at first.")
     prefix = param.String("")
     _esm = _code("tools")
@@ -279,14 +274,6 @@ class ActButtons(_Component):
     value = param.String("")
     items = param.List([], doc="(act, icon, label, description)")
     _esm = _code("act_buttons")
-
-
-class MapSettings(_Component):
-    """Settings of the map; what changes is told to ``on_message``."""
-
-    is_cropped = param.Boolean(False)
-    is_turned = param.Boolean(False)
-    _esm = _code("map_settings")
 
 
 class SpectrumStrip(_Component):

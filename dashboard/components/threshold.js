@@ -9,7 +9,7 @@ function render({model, view, el}) {
   const text = (v) => model.high <= 1 ? v.toFixed(digits()) : v.toLocaleString("en-US", {maximumFractionDigits: digits()})
   const paint = (value) => {
     const mapper = view.model.document?.get_model_by_name(model.mapper)
-    if (mapper) mapper.setv({low: value, high: Math.max(model.high, value + 1e-6)}, {sync: false})
+    if (mapper) mapper.setv({low: value, high: Math.max(model.top, value + 1e-6)}, {sync: false})
     const at = (value - model.low) / (model.high - model.low) * 100
     input.style.setProperty("--at", `${Math.min(Math.max(at, 0), 100)}%`)
     if (el.getRootNode().activeElement !== number) number.value = text(value)
@@ -35,7 +35,7 @@ function render({model, view, el}) {
     high.textContent = text(model.high)
     paint(value)
   }
-  for (const name of ["value", "start", "low", "high", "symbol", "label", "description"]) model.on(name, refresh)
+  for (const name of ["value", "start", "low", "high", "symbol", "label", "description", "top", "ramp"]) model.on(name, refresh)
   el.replaceChildren(
     h("div", {class: "xrf-row"}, head, reset, number), input, h("div", {class: "xrf-row xrf-small"}, low, high))
   refresh()

@@ -30,7 +30,8 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
         super().__init__(engine, session, deliver)
         watch = session.param.watch
         watch(self._change_dataset, "dataset")
-        watch(lambda *events: self._compute_maps(), ["method", "region_px"])
+        watch(self._follow_normalise, "normalise")
+        watch(lambda *events: self._compute_maps(), ["method", "region_px", "normalise"])
         watch(lambda *events: self._list_found(), "thresholds")
         watch(lambda *events: self._follow_overrides(), "overrides")
         watch(lambda *events: self._follow_selection(), "selection")
@@ -121,6 +122,7 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
             self.session.dataset = opened.id
         self._take_overrides(opened.overrides)
         self.opened = opened
+        self._show_scale()
         if painted is None:
             self.map_state = State("loading", "Computing the element maps")
             self._compute_maps()

@@ -25,6 +25,11 @@ class ResultsBase(param.Parameterized):
     few = param.Parameter((), doc="tuple of Found that only a few pixels show, by falling share")
     overruled = param.Parameter((), doc="tuple of Found that the user says are not there")
     starts = param.Dict({}, doc="Where thresholds start, by symbol")
+    unit = param.String("", doc="Of the maps' values; empty for probabilities")
+    pixel_size_mm = param.Number(
+        None, allow_None=True, doc="Distance of pixels: entered by somebody, else the file's."
+    )
+    pixel_size_problem = param.String("", doc="Why an entered distance could not be kept.")
     selected = param.Parameter(None, doc="Selected or None")
     embedding = param.Parameter(None, doc="Embedding or None")
     clusters = param.Parameter(None, doc="ClusterResult or None")

@@ -8,19 +8,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dashboard.listing import listing
-from dashboard.pictures import value_limit
+from dashboard.pictures import percentile, value_limit
 from dashboard.results.overrides import OverrideResults
+from dashboard.results.scale import ScaleResults
 from dashboard.shown import READY, Asked, Painted, State, failed_state, most_telling
 from xrfengine.cube import Cube, ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found
-from xrfengine.jobs import CancelToken, Progress, part
+from xrfengine.jobs import NEVER, CancelToken, Progress, part
+from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 
 if TYPE_CHECKING:
     pass
 
 
-class MapResults(OverrideResults):
+class MapResults(OverrideResults, ScaleResults):
     """Maps by the session's method and region size."""
 
     _ranged: ElementMaps | None = None
@@ -30,15 +32,24 @@ class MapResults(OverrideResults):
 
     def top(self, element: str) -> float:
         """Where the colours of an element's map end."""
+        at = self.session.top_percentile
+        return self.limit(element) if at is None else percentile(self._range(element), at)
+
+    def limit(self, element: str) -> float:
+        """Where the values of an element's map end, but for a few outliers."""
+        return value_limit(self._range(element), self.maps.kind)
+
+    def _range(self, element: str) -> np.ndarray:
         ranged = self._ranged
         if ranged is None or element not in ranged.elements:
             ranged = self.maps
-        return value_limit(ranged[element], ranged.kind)
+        return ranged[element]
 
     def _asked(self) -> Asked:
         """What is asked for now; read on the loop, for threads must not look at the session."""
         session = self.session
-        return Asked(session.method, session.region_px, session.thresholds_of(session.method))
+        thresholds = session.thresholds_of(session.method)
+        return Asked(session.method, session.region_px, thresholds, session.normalise)
 
     def _at_hand(self, cube: Cube, asked: Asked) -> Painted | None:
         """What can be painted without computing; any thread."""
@@ -47,12 +58,26 @@ class MapResults(OverrideResults):
         maps = self.engine.maps_at_hand(cube, asked.method, asked.region_px)
         return None if maps is None else self._painted(cube, asked, maps)
 
-    def _painted(self, cube: Cube, asked: Asked, maps: ElementMaps) -> Painted:
+    def _painted(
+        self, cube: Cube, asked: Asked, maps: ElementMaps, cancel: CancelToken = NEVER
+    ) -> Painted:
         """Maps with what goes with them; takes a moment, so any thread but the loop's."""
-        found = self.engine.found(maps, asked.thresholds)
+        starts = self.engine.default_thresholds(maps)
         fit = self.engine.fit(cube, maps.region_px) if maps.kind == "fit" else None
         errors = None if fit is None else fit.main_errors()
-        return Painted(maps, self.engine.default_thresholds(maps), found, errors)
+        unit = UNITS["none"] if maps.kind in COUNTED else ""
+        if unit and asked.normalise != "none":
+            by = self.engine.monitor(cube, asked.normalise, maps.region_px, cancel=cancel)
+            maps, unit = self.engine.normalised(maps, cube, by), by.unit
+            if asked.normalise == "live_time":
+                starts = {symbol: at * float(by.factor.flat[0]) for symbol, at in starts.items()}
+            if errors is not None:
+                errors = {
+                    symbol: normalised_error(maps[symbol], error, by)
+                    for symbol, error in errors.items()
+                }
+        found = self.engine.found(maps, {**starts, **asked.thresholds})
+        return Painted(maps, starts, found, errors, unit)
 
     def _compute_maps(self) -> None:
         if self.opened is None:
@@ -88,7 +113,7 @@ class MapResults(OverrideResults):
                 progress=part(progress, 0.0, 0.99),
                 cancel=cancel,
             )
-            return self._painted(cube, asked, maps)
+            return self._painted(cube, asked, maps, cancel)
 
         what, label = _averaging(k), f"Element maps, {_averaging(k, short=True)}"
         if method == "cluster":
@@ -120,7 +145,9 @@ class MapResults(OverrideResults):
         self._after_maps()
 
     def _show_painted(self, painted: Painted) -> None:
-        self.param.update(maps=painted.maps, starts=painted.starts, errors=painted.errors)
+        self.param.update(
+            maps=painted.maps, starts=painted.starts, errors=painted.errors, unit=painted.unit
+        )
         self._show_found(painted.found)
 
     def _map_progress(self, fraction: float, message: str) -> None:
@@ -145,7 +172,8 @@ class MapResults(OverrideResults):
     def _list_found(self) -> None:
         if self.maps is None:
             return
-        maps, thresholds = self.maps, self.session.thresholds_of(self.session.method)
+        maps = self.maps
+        thresholds = {**self.starts, **self.session.thresholds_of(self.session.method)}
 
         def work(*, progress: Progress, cancel: CancelToken) -> tuple[Found, ...]:
             return self.engine.found(maps, thresholds)

@@ -11,14 +11,13 @@ import panel_material_ui as pmui
 from dashboard.components import Elements, Threshold
 from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
-from dashboard.pictures import MAP_COLOURS, window_limits
+from dashboard.pictures import MAP_PALETTES, ramp, window_limits
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
 from dashboard.session.overrides import VERDICTS
 from dashboard.thumbnails import entries
 
 _SECTION = {"padding": "12px 16px", "border-bottom": "1px solid var(--xrf-hairline)"}
-_RAMP = f"linear-gradient(90deg, {', '.join(MAP_COLOURS[::16])})"
 
 
 class RailView(pn.viewable.Viewer):
@@ -34,7 +33,7 @@ class RailView(pn.viewable.Viewer):
         self._elements.param.watch(self._choose, "value")
         self._threshold = Threshold(
             css_classes=["xrf-threshold"], sizing_mode="stretch_width", margin=0,
-            mapper=MAPPER_NAME, ramp=_RAMP, styles=_SECTION,
+            mapper=MAPPER_NAME, ramp=ramp(MAP_PALETTES[session.colours]), styles=_SECTION,
         )  # fmt: skip
         self._threshold.param.watch(self._take_threshold, "value")
         self._region = pmui.RadioButtonGroup(
@@ -60,10 +59,11 @@ class RailView(pn.viewable.Viewer):
         results.param.watch(
             lambda e: self._elements.param.update(problem=e.new), "overrides_problem"
         )
-        results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts", "window"])
+        results.param.watch(lambda *e: self._show_threshold(), ["maps", "starts", "window", "unit"])
         session.param.watch(lambda *e: self._show_element(), ["element", "energy_window_kev"])
         session.param.watch(
-            lambda *e: self._show_threshold(), ["threshold", "method", "window_threshold"]
+            lambda *e: self._show_threshold(),
+            ["threshold", "method", "window_threshold", "top_percentile", "colours"],
         )
         session.param.watch(lambda e: self._region.param.update(value=_nearest(e.new)), "region_px")
         self._show_element()
@@ -109,7 +109,7 @@ class RailView(pn.viewable.Viewer):
         if (window := self.results.window) is not None:
             start, high = window_limits(window)
             self._threshold.param.update(
-                symbol=window.name, low=0.0, high=high, start=start,
+                symbol=window.name, low=0.0, high=high, top=high, start=start,
                 value=self.session.window_threshold, label="Threshold, counts",
                 description=f"Counts per pixel at {window.name}: in colour from here on",
             )  # fmt: skip
@@ -118,7 +118,7 @@ class RailView(pn.viewable.Viewer):
         if maps is None or element not in maps.elements:
             self._threshold.symbol = ""
             return
-        high = self.results.top(element)
+        high = self.results.limit(element)
         start = self.results.starts.get(element, 0.5)
         what = (
             f"Probability that {element_name(element)} is visible here"
@@ -130,11 +130,18 @@ class RailView(pn.viewable.Viewer):
             symbol=element,
             low=0.0,
             high=max(high, start * 1.5) if maps.kind != "probability" else 1.0,
+            top=self.results.top(element),
+            ramp=ramp(MAP_PALETTES[self.session.colours]),
             start=start,
             value=self.session.threshold,
-            label=f"Threshold for {element}" + ("" if maps.kind == "probability" else ", counts"),
+            label=f"Threshold for {element}{self._counted()}",
             description=f"{what}: in colour from here on",
         )
+
+    def _counted(self) -> str:
+        """In what the threshold is told, as a label goes on."""
+        unit = self.results.unit
+        return "" if not unit else ", counts/s" if "second" in unit else ", counts"
 
 
 def _nearest(region_px: int) -> int:

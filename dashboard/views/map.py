@@ -8,13 +8,15 @@ import numpy as np
 import panel as pn
 
 from dashboard import figures
+from dashboard.canvas.glass import Glass
 from dashboard.canvas.layers import MapCanvas
+from dashboard.canvas.profile import ProfileView
 from dashboard.canvas.sheet import MapSheet
 from dashboard.components import Caption, Choice, DrawingTools, Toggle
 from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import cluster_colour, window_limits
+from dashboard.pictures import MAP_PALETTES, cluster_colour, window_limits
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.sheet import Sheet
@@ -32,6 +34,7 @@ _METHODS_TOLD = (
     "its main line, less the background beside it. By cluster: probability in the summed spectrum "
     "of each cluster"
 )
+_SHORTEST_LINE_PX = 1.0
 _CORNER = ":host { position: absolute !important; left: 4px; top: 4px; z-index: 6; }"
 
 
@@ -42,14 +45,14 @@ class MapView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._marked: np.ndarray | None = None
-        self.canvas = canvas = MapCanvas(results.deliver, self._cannot_paint)
+        self.canvas = canvas = MapCanvas(results.further_work(), self._cannot_paint)
         canvas.on_selection(session.draw)
         canvas.on_crop(lambda crop: setattr(session, "crop", crop))
-        self._hover = figures.map_hover(canvas.figure)
-        canvas.figure.add_tools(self._hover)
+        canvas.on_line(self._take_line)
+        self._glass = Glass(session, results)
         self._title = Caption(text="Map")
         self._tools = DrawingTools(
-            prefix="xrf-map", more=["Crop"], operation=session.operation, margin=0,
+            prefix="xrf-map", more=["Line", "Crop"], operation=session.operation, margin=0,
             stylesheets=[_CORNER],
             on_message=lambda data: setattr(session, "crop", None) if data.get("action") else None,
         )  # fmt: skip
@@ -67,7 +70,7 @@ class MapView(pn.viewable.Viewer):
         )  # fmt: skip
         self._clusters_on.link(session, value="show_clusters")
         sheet = Sheet(
-            "Map settings", lambda: MapSheet(session, results), icon="tune",
+            "Map settings", lambda: MapSheet(session, results, sheet), icon="tune",
             description="Map settings: colours, scale, and how the picture lies",
         )  # fmt: skip
         self._cover = state_cover(self._act)
@@ -75,28 +78,34 @@ class MapView(pn.viewable.Viewer):
             title_row(self._title, method, self._clusters_on, sheet.button),
             body(
                 pn.pane.Bokeh(canvas.figure, sizing_mode="stretch_both", margin=0),
+                self._glass,
                 self._tools,
                 self._cover,
                 sheet.panel,
             ),
+            ProfileView(session, results),
             *([] if below is None else [below]),
             area="map",
             css_class="xrf-map",
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_scan(), "opened")
-        results.param.watch(lambda *e: self._show_map(), ["maps", "starts", "window"])
+        results.param.watch(lambda *e: self._show_map(), ["maps", "starts", "window", "unit"])
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
         results.param.watch(lambda *e: self._show_selection(), "selected")
         results.param.watch(lambda *e: self._show_regions(), "regions")
         session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
         results.param.watch(lambda *e: self._show_state(), "map_state")
         session.param.watch(
-            lambda *e: self._show_map(), ["element", "threshold", "window_threshold"]
+            lambda *e: self._show_map(),
+            ["element", "threshold", "window_threshold", "top_percentile"],
         )
+        session.param.watch(lambda *e: self._show_colours(), "colours")
         results.param.watch(lambda *e: self._show_map(), "overruled")
         session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
         session.param.watch(lambda *e: self._turn(), list(CHOICES))
+        session.param.watch(lambda *e: self._show_line(), "profile")
         self._show_state()
+        self._show_colours()
 
     def __panel__(self) -> pn.Column:
         return self._layout
@@ -135,7 +144,19 @@ class MapView(pn.viewable.Viewer):
             self._show_regions()
 
     def _show_way(self) -> None:
+        self._glass.lie(self.canvas.display)
+        self._show_line()
         self._tools.actions = ["Uncrop"] if self.canvas.display.crop is not None else []
+
+    def _take_line(self, line: tuple[float, float, float, float]) -> None:
+        if np.hypot(line[2] - line[0], line[3] - line[1]) >= _SHORTEST_LINE_PX:
+            self.session.profile = line
+        else:
+            self._show_line()
+
+    def _show_line(self) -> None:
+        if self.results.opened is not None:
+            self.canvas.draw_line(self.session.profile)
 
     # ---- what it shows
 
@@ -150,7 +171,7 @@ class MapView(pn.viewable.Viewer):
         start = self.results.starts.get(session.element, 0.5)
         low = session.threshold if session.threshold is not None else start
         errors = self.results.errors
-        self._hover.tooltips = figures.tooltip(maps.kind, errors is not None)
+        self._glass.tell(session.element, self.results.unit)
         self.canvas.paint(
             "values", maps[session.element], None if errors is None else errors[session.element]
         )
@@ -168,12 +189,15 @@ class MapView(pn.viewable.Viewer):
         window, moved = self.results.window, self.session.window_threshold
         start, high = window_limits(window)
         low = start if moved is None else moved
-        self._hover.tooltips = figures.tooltip("roi", True)
+        self._glass.tell(window.name, "net counts" if window.net else "counts")
         self.canvas.paint("values", window.values, window.errors)
         self.canvas.mappers["values"].update(low=low, high=max(high, low + 1e-6))
         told = "net counts" if window.net else "counts"
         coarse = f"{window.region_px}×{window.region_px} px" if window.region_px > 1 else ""
         self._title.param.update(text=window.name, detail=", ".join(filter(None, (told, coarse))))
+
+    def _show_colours(self) -> None:
+        self.canvas.mappers["values"].palette = list(MAP_PALETTES[self.session.colours])
 
     def _show_no_map(self) -> None:
         """Nothing is open yet, or the fit left the chosen element out."""

@@ -117,7 +117,9 @@ def test_the_whole_map_turns_with_the_picture(engine):
         grey = layer(view._figure, "grey").data_source.data["image"][0]
         np.testing.assert_array_equal(grey, np.rot90(results.opened.total_counts[:12, :16], -1))
         # Row 0 of the scan lies at the right; its first four columns at the top.
-        view.canvas._polygon.data = {"x": [10.6, 20, 20, 10.6], "y": [-5, -5, 3.5, 3.5]}
+        view.canvas._mailbox.data = {
+            "x": [10.6, 20, 20, 10.6], "y": [-5, -5, 3.5, 3.5], "how": ["polygon - 0"] * 4
+        }  # fmt: skip
         await results.settled()
         assert np.argwhere(results.selected.mask).tolist() == [[0, 0], [0, 1], [0, 2], [0, 3]]
         mask = layer(view._figure, "mask").data_source.data["image"][0]

@@ -1,0 +1,173 @@
+"""The line profile: values along a line on the map, in a small plot below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.models import HoverTool, LinearAxis, Range1d
+
+from dashboard import figures
+from dashboard.components.map import ProfileHead
+from dashboard.names import element_name
+from dashboard.results import Results
+from dashboard.session import Session
+from dashboard.session.map import MOST_BESIDE
+from xrfengine.errors import SettingsError
+from xrfengine.maps.profile import line_profile
+from xrfengine.regions import OKABE_ITO
+
+TOTAL = "total"
+HEAD_PX, PLOT_PX = 40, 152
+_INK = {"light": "#0b6e6e", "dark": "#4fc0b5"}
+_MUTED = {"light": "#566360", "dark": "#9badaa"}
+_BESIDE = (OKABE_ITO[5], OKABE_ITO[1])
+_HEADROOM = 1.08
+
+
+class ProfileView(pn.viewable.Viewer):
+    """Follows ``session.profile``; nothing is built before there is a line."""
+
+    def __init__(self, session: Session, results: Results) -> None:
+        super().__init__()
+        self.session, self.results = session, results
+        self._figure = None
+        self._layout = pn.Column(
+            sizing_mode="stretch_width", margin=0, visible=False, css_classes=["xrf-profile"],
+            styles={"border-top": "1px solid var(--xrf-hairline)", "flex": "none"},
+        )  # fmt: skip
+        session.param.watch(
+            lambda *e: self._show(),
+            ["profile", "profile_beside", "profile_width", "element", "theme"],
+        )
+        results.param.watch(lambda *e: self._show(), ["maps", "unit", "pixel_size_mm", "found"])
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def _build(self) -> None:
+        self._head = ProfileHead(
+            sizing_mode="stretch_width", height=HEAD_PX, margin=0, on_message=self._take_message
+        )
+        self._head.param.watch(lambda e: self._plot.param.update(visible=not e.new), "folded")
+        fig = self._figure = figures.render(figures.profile())
+        fig.name = "xrf-profile-figure"
+        fig.xgrid.visible, fig.ygrid.visible = True, False
+        fig.extra_y_ranges = {TOTAL: Range1d(0, 1)}
+        self._right = LinearAxis(y_range_name=TOTAL, axis_label="All counts")
+        fig.add_layout(self._right, "right")
+        figures.layer(fig, TOTAL).y_range_name = TOTAL
+        fig.add_tools(
+            HoverTool(
+                renderers=[figures.layer(fig, "chosen")], tooltips="@words", mode="vline",
+                line_policy="nearest", point_policy="follow_mouse",
+            )
+        )  # fmt: skip
+        fig.min_border_top = fig.min_border_right = 8
+        fig.sizing_mode, fig.height = "stretch_width", PLOT_PX
+        self._plot = pn.pane.Bokeh(fig, height=PLOT_PX, sizing_mode="stretch_width", margin=0)
+        self._layout.objects = [self._head, self._plot]
+
+    def _take_message(self, data: dict[str, Any]) -> None:
+        match data:
+            case {"close": True}:
+                self.session.profile = None
+            case {"width": int(px)} if 1 <= px <= 99:
+                self.session.profile_width = px
+            case {"beside": [*names]}:
+                known = {name for _, name in self._options()}
+                chosen = dict.fromkeys(str(n) for n in names if n and n in known)
+                self.session.profile_beside = tuple(chosen)[:MOST_BESIDE]
+
+    def _options(self) -> list[tuple[str, str]]:
+        symbols = [item.element for item in (*self.results.found, *self.results.few)]
+        symbols = [s for s in symbols if s != self.session.element]
+        named = [(element_name(symbol), symbol) for symbol in symbols]
+        return [("add a curve", ""), ("All counts", TOTAL), *named]
+
+    def _show(self) -> None:
+        session, results = self.session, self.results
+        maps, opened, line = results.maps, results.opened, session.profile
+        has_line = line is not None and opened is not None and maps is not None
+        if not has_line:
+            self._layout.visible = False
+            return
+        if self._figure is None:
+            self._build()
+        images = {"chosen": (session.element, maps)} if session.element in maps.elements else {}
+        beside = [s for s in session.profile_beside if s in maps.elements and s != session.element]
+        images |= {f"beside{i}": (symbol, maps) for i, symbol in enumerate(beside)}
+        if TOTAL in session.profile_beside:
+            images[TOTAL] = (TOTAL, {TOTAL: opened.total_counts})
+        try:
+            curves = {
+                name: line_profile(source[symbol], line, session.profile_width)
+                for name, (symbol, source) in images.items()
+            }
+        except SettingsError:  # a link's line without length
+            self._layout.visible = False
+            return
+        self._paint(curves, {name: symbol for name, (symbol, _) in images.items()})
+        self._layout.visible = True
+
+    def _paint(self, curves: dict, symbols: dict[str, str]) -> None:
+        fig, session, results = self._figure, self.session, self.results
+        size, unit = (results.pixel_size_mm, "mm") if results.pixel_size_mm else (1.0, "px")
+        colours = {
+            "chosen": _INK[session.theme], TOTAL: _MUTED[session.theme],
+            "beside0": _BESIDE[0], "beside1": _BESIDE[1],
+        }  # fmt: skip
+        words = _told(curves, symbols, size, unit, results.unit)
+        for name, colour in colours.items():
+            distance, values = curves.get(name, (np.zeros(0), np.zeros(0)))
+            layer = figures.layer(fig, name)
+            layer.glyph.update(line_color=colour, line_width=1.5)
+            data = {"distance": distance * size, "value": values}
+            layer.data_source.data = data | ({"words": words} if name == "chosen" else {})
+        length = max((distance[-1] for distance, _ in curves.values()), default=1.0) * size
+        fig.x_range.update(start=0.0, end=length)
+        lines = [values for name, (_, values) in curves.items() if name != TOTAL]
+        fig.y_range.update(**_limits(lines, floor=1.0 if not results.unit else 0.0))
+        self._right.visible = TOTAL in curves
+        if TOTAL in curves:
+            fig.extra_y_ranges[TOTAL].update(**_limits([curves[TOTAL][1]]))
+        fig.xaxis.axis_label = f"Distance ({unit})"
+        fig.yaxis[0].axis_label = _capital(results.unit or "probability")
+        self._head.param.update(
+            text=f"{length:,.1f} {unit}",
+            curves=[[colours[name], name, symbols[name]] for name in curves],
+            beside=[*session.profile_beside, "", ""][:MOST_BESIDE],
+            options=[list(option) for option in self._options()],
+            width=session.profile_width,
+        )
+
+
+def _told(curves: dict, symbols: dict[str, str], size: float, unit: str, of: str) -> list[str]:
+    """What the pointer tells at each place of the chosen element's curve."""
+    if "chosen" not in curves:
+        return []
+    parts = []
+    for name, (_, values) in curves.items():
+        digits = 0 if name == TOTAL else 1 if of else 2
+        label = "all counts" if name == TOTAL else symbols[name]
+        parts.append(
+            [f"{label} {v:,.{digits}f}" if np.isfinite(v) else f"{label} –" for v in values]
+        )
+    places = [f"{at * size:,.1f} {unit}: " for at in curves["chosen"][0]]
+    return [
+        place + ", ".join(each)
+        for place, each in zip(places, zip(*parts, strict=True), strict=True)
+    ]  # fmt: skip
+
+
+def _limits(curves: list[np.ndarray], floor: float = 0.0) -> dict[str, float]:
+    """From 0 (or the lowest value) to a little above the highest, ``floor`` at least."""
+    known = np.concatenate([*curves, np.zeros(1)])
+    known = known[np.isfinite(known)]
+    high = max(float(known.max()), floor)
+    return {"start": float(known.min()), "end": high * _HEADROOM if high > 0 else 1.0}
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
