@@ -19,6 +19,8 @@ from xrfengine.jobs import NEVER, CancelToken, Progress, part
 from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 
 if TYPE_CHECKING:
+    import numpy as np
+
     pass
 
 
