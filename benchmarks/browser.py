@@ -124,10 +124,6 @@ def thesis_size(folder: Path) -> str:
 
 def settle(page) -> None:
     """Let everything be computed that is kept: finest maps, embedding, clusters."""
-    start = page.get_by_role("button", name="Start", exact=True)
-    page.wait_for_timeout(3000)
-    if start.count():  # scans of this size are embedded when asked
-        start.first.click()
     page.locator(".xrf-clusters [role=option]").first.wait_for(timeout=900_000)
     page.locator(".xrf-status").get_by_text("map 1×1").wait_for(timeout=900_000)
     while page.locator(".xrf-job").count():

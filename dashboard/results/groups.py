@@ -18,8 +18,8 @@ from xrfengine.errors import XRFError
 from xrfengine.findings import ClusterResult
 from xrfengine.jobs import CancelToken, Progress
 
-EMBEDDING_AT_ONCE_PX = 60_000
-"""Scans above this size are embedded when asked: it takes minutes."""
+EMBEDDING_AT_ONCE_PX = 250_000
+"""Scans above this size are embedded when asked: one of 182,352 pixels takes half a minute."""
 FEWEST_FOR_EMBEDDING = 12
 """Fewer spectra have no neighbourhoods worth a picture."""
 
