@@ -31,7 +31,8 @@ class RegionFacts:
     """What is known of a kept region.
 
     ``outline`` holds straight runs, see :func:`dashboard.outlines.borders`.
-    ``identified`` is None until its spectrum is classified; ``error`` says why it cannot be shown.
+    ``identified`` is None until its spectrum is classified, ``maximum`` until the highest counts
+    of any pixel are asked for; ``error`` says why it cannot be shown.
     """
 
     region: Region
@@ -39,6 +40,7 @@ class RegionFacts:
     outline: np.ndarray | None = None
     spectrum: Spectrum | None = None
     identified: tuple | None = None
+    maximum: Spectrum | None = None
     error: XRFError | None = None
 
     @property
@@ -57,10 +59,12 @@ class RegionResults(SelectionResults):
         self._region_work: dict[str, LatestOnly] = {}
         self._region_facts: dict[str, RegionFacts] = {}
         super().__init__(*args, **params)
+        self._region_maxima = LatestOnly(self.deliver)
+        self.session.param.watch(lambda *events: self._follow_region_maxima(), "statistic")
 
     @property
     def _all(self) -> tuple[LatestOnly, ...]:
-        return (*super()._all, *self._region_work.values())
+        return (*super()._all, self._region_maxima, *self._region_work.values())
 
     def close(self) -> None:
         super().close()
@@ -134,12 +138,16 @@ class RegionResults(SelectionResults):
         if self.opened is None:
             self.regions = ()
             return
+        calibration = self.opened.cube.calibration
         for region in self.session.regions:
             held = self._region_facts.pop(region.id, None)
             if held is None or held.region.geometry != region.geometry:
                 held = RegionFacts(region)
             elif held.region != region:
                 held = replace(held, region=region)
+            if held.spectrum is not None and held.spectrum.calibration != calibration:
+                # The scan was opened anew under another energy calibration.
+                held = RegionFacts(region, held.mask, held.outline)
             self._region_facts[region.id] = held  # the newest last: the oldest are forgotten first
         shown = {region.id for region in self.session.regions}
         for id in [i for i in self._region_work if i not in shown]:
@@ -157,6 +165,39 @@ class RegionResults(SelectionResults):
 
     def _publish(self) -> None:
         self.regions = tuple(self._region_facts[region.id] for region in self.session.regions)
+        self._follow_region_maxima()
+
+    def _follow_region_maxima(self) -> None:
+        """The highest counts of any pixel, of regions that have none yet."""
+        if self.opened is None or self.session.statistic != "max":
+            self._region_maxima.cancel()
+            return
+        cube = self.opened.cube
+        missing = {
+            held.region.id: held.mask
+            for held in self.regions
+            if held.maximum is None and held.mask is not None and held.error is None
+        }
+        if not missing:
+            return
+
+        def work(*, progress: Progress, cancel: CancelToken) -> dict[str, Spectrum]:
+            return {
+                id: self.engine.maximum_spectrum(cube, mask, cancel=cancel)
+                for id, mask in missing.items()
+            }
+
+        def then(maxima: dict[str, Spectrum]) -> None:
+            for id, maximum in maxima.items():
+                if id in self._region_facts:
+                    self._region_facts[id] = replace(self._region_facts[id], maximum=maximum)
+            self._publish()
+
+        self._region_maxima.start(
+            work,
+            then=then,
+            failed=lambda error: self.param.update(selection_state=failed_state(error)),
+        )
 
     def _work_out(self, held: RegionFacts) -> None:
         id = held.region.id
@@ -197,7 +238,8 @@ class RegionResults(SelectionResults):
     def _update(self, facts: RegionFacts) -> None:
         region = self.session.region(facts.region.id)
         if region is not None:  # it may have been renamed meanwhile
-            self._region_facts[region.id] = replace(facts, region=region)
+            maximum = self._region_facts[region.id].maximum or facts.maximum
+            self._region_facts[region.id] = replace(facts, region=region, maximum=maximum)
             self._publish()
 
     def _cannot_show(self, id: str, error: XRFError) -> None:

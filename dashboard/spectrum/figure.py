@@ -182,20 +182,21 @@ class SpectrumFigure:
     def _layer(self, name: str):
         return next((r for r in self.model.renderers if r.name == name), None)
 
-    def follow_axis(self, scale: str, statistic: str) -> None:
+    def follow_axis(self, scale: str, statistic: str, equal_area: bool = False) -> None:
         axis = self.model.yaxis[0]
         axis.formatter = CustomJSTickFormatter(code=FORMATS[scale])
         axis.ticker = SingleIntervalTicker(interval=1) if scale == "log" else AdaptiveTicker()
-        axis.axis_label = AXIS_WORDS[statistic]
+        axis.axis_label = AXIS_WORDS[statistic] + (", scaled to equal area" if equal_area else "")
         self._hover.tooltips = _told(statistic)
 
     def put(self, name: str, energy: np.ndarray, heights: np.ndarray, counts: np.ndarray) -> None:
         """A curve; empty arrays clear it."""
-        figures.layer(self.model, name).data_source.data = {
-            "energy": np.asarray(energy, np.float32),
-            "rate": heights,
-            "counts": np.asarray(counts, np.float32),
-        }
+        source = figures.layer(self.model, name).data_source
+        counts = np.asarray(counts, np.float32)
+        held = source.data
+        if np.array_equal(held["rate"], heights) and np.array_equal(held["counts"], counts):
+            return  # what did not change does not travel
+        source.data = {"energy": np.asarray(energy, np.float32), "rate": heights, "counts": counts}
 
     def clear(self, name: str) -> None:
         figures.layer(self.model, name).data_source.data = {**_EMPTY, "counts": []}

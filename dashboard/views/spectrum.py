@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from dashboard.results.spectrum import shown_counts
 from dashboard.session import Session
 from dashboard.sheet import Sheet
 from dashboard.shown import READY, State
+from dashboard.spectrum.compared import RegionCurves, area, curves_of, scaled
 from dashboard.spectrum.figure import FAMILY_DASH, GROUND, INK, MODEL, SpectrumFigure
 from dashboard.spectrum.heights import Heights
 from dashboard.spectrum.residual import Residual
@@ -35,6 +37,7 @@ class SpectrumView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self.figure = SpectrumFigure(self._ask_peak, self._take_window)
+        self._regions = RegionCurves(self.figure.model)
         self._heights: Heights | None = None
         self._residual: Residual | None = None
         self._title = Caption(text="Spectrum")
@@ -67,7 +70,9 @@ class SpectrumView(pn.viewable.Viewer):
         on_results(lambda *e: self._show_state(),
                    ["selection_state", "map_state", "reading_state", "window_state"])  # fmt: skip
         on_results(lambda *e: self._show_strip(), "window")
-        on_session(lambda *e: self._show_all(), ["scale", "statistic"])
+        on_results(lambda *e: self._show_regions(), "regions")
+        on_session(lambda *e: self._show_all(), ["scale", "statistic", "equal_area"])
+        on_session(lambda *e: self._show_regions(), "hidden_curves")
         on_session(lambda *e: self._show_lines(), "element")
         on_session(lambda *e: self._show_fit(), "show_fit")
         on_session(lambda *e: self._show_window(), "energy_window_kev")
@@ -147,6 +152,12 @@ class SpectrumView(pn.viewable.Viewer):
     def _take_message(self, data: dict[str, Any]) -> None:
         if "step" in data:
             self._step_element(1 if data["step"] > 0 else -1)
+        elif "curve" in data:
+            hidden = set(self.session.hidden_curves) ^ {str(data["curve"])}
+            known = ("scan", "selection", *(region.id for region in self.session.regions))
+            self.session.hidden_curves = tuple(id for id in known if id in hidden)
+        elif "equal" in data:
+            self.session.equal_area = bool(data["equal"])
         elif data.get("act") == "close-window":
             self.session.energy_window_kev = None
         elif data.get("act") == "calibrate":
@@ -178,10 +189,20 @@ class SpectrumView(pn.viewable.Viewer):
         """Counts of scan and selection, as the statistic says; None where there are none."""
         opened, selected = self.results.opened, self.results.selected
         maxima, statistic = self.results.maxima, self.session.statistic
-        return (
-            shown_counts(opened and opened.whole, maxima.get("scan"), statistic),
-            shown_counts(selected and selected.spectrum, maxima.get("selection"), statistic),
-        )
+        whole = shown_counts(opened and opened.whole, maxima.get("scan"), statistic)
+        chosen = shown_counts(selected and selected.spectrum, maxima.get("selection"), statistic)
+        return whole, self._levelled(chosen)
+
+    def _levelled(self, counts: np.ndarray | None) -> np.ndarray | None:
+        """Scaled to the area of the scan's curve, where that is asked for."""
+        opened = self.results.opened
+        if not self.session.equal_area or opened is None or counts is None:
+            return counts
+        whole = shown_counts(opened.whole, self.results.maxima.get("scan"), self.session.statistic)
+        if whole is None:
+            return counts
+        energy = opened.whole.energy_kev
+        return scaled(energy, counts, area(energy, whole))
 
     def _show_scan(self) -> None:
         opened = self.results.opened
@@ -200,7 +221,8 @@ class SpectrumView(pn.viewable.Viewer):
         whole, _ = self._counts()
         if whole is None:
             return  # of the maximum, until it is there
-        self.figure.follow_axis(self.session.scale, self.session.statistic)
+        session = self.session
+        self.figure.follow_axis(session.scale, session.statistic, session.equal_area)
         self._heights = Heights.above(whole, self.session.scale)
         self._put_curves()
         self._show_lines()
@@ -208,16 +230,30 @@ class SpectrumView(pn.viewable.Viewer):
         self._show_fit()
 
     def _put_curves(self) -> None:
-        energy = self.results.opened.whole.energy_kev
-        curves = self._counts()
-        for name, counts in zip(("whole", "chosen"), curves, strict=True):
-            if counts is None:
+        energy, hidden = self.results.opened.whole.energy_kev, self.session.hidden_curves
+        curves, shown = self._counts(), []
+        for name, id, counts in zip(
+            ("whole", "chosen"), ("scan", "selection"), curves, strict=True
+        ):  # fmt: skip
+            if counts is None or id in hidden:
                 self.figure.clear(name)
             else:
                 self.figure.put(name, energy, self._heights.of(counts), counts)
-        shown = [counts for counts in curves if counts is not None]
+                shown.append(counts)
+        regions = [
+            replace(curve, counts=self._levelled(curve.counts))
+            for curve in curves_of(self.results.regions, self.session.statistic)
+            if curve.id not in hidden
+        ]
+        self._regions.put(energy, self._heights, regions)
+        shown += [curve.counts for curve in regions]
         if self.figure.show_heights(*self._heights.limits(energy, *shown)):
             self._show_lines()
+
+    def _show_regions(self) -> None:
+        if self.results.opened is not None and self._heights is not None:
+            self._put_curves()
+            self._show_strip()
 
     def _show_selection(self) -> None:
         if self.results.opened is None:
@@ -280,6 +316,9 @@ class SpectrumView(pn.viewable.Viewer):
             return
         curve = reading.curve
         scale = 1.0 if session.statistic == "sum" else 1.0 / reading.spectrum.n_pixels
+        if session.equal_area:
+            energy, whole = self.results.opened.whole.energy_kev, self._counts()[0]
+            scale = area(energy, whole) / max(area(energy, reading.spectrum.counts), 1e-9)
         model, background = (self._heights.of(c * scale) for c in (curve.model, curve.background))
         self.figure.put_fit(curve.energy_kev, model, background)
         if self._residual is None:
@@ -315,13 +354,14 @@ class SpectrumView(pn.viewable.Viewer):
         opened, theme, reading = results.opened, session.theme, results.reading
         chips, fit, mark, window = [], [], [], ""
         if opened is not None:
-            chips = [(INK[theme], "whole scan")]
+            chips = [(INK[theme], "whole scan", "scan")]
             if results.selected is not None:
-                chips.append((HIGHLIGHT, "selection"))
+                chips.append((HIGHLIGHT, "selection", "selection"))
+            chips += [(f.region.colour, f.region.name, f.region.id) for f in results.regions]
             if session.show_fit and session.statistic == "max":
                 fit = ["no fit of a maximum", "The fit is one of mean or sum: choose these"]
             elif session.show_fit and reading is not None:
-                chips += [(MODEL[theme], "model"), (GROUND[theme], "background")]
+                chips += [(MODEL[theme], "model", ""), (GROUND[theme], "background", "")]
                 fit = [
                     f"χ² {reading.curve.chi2:.1f}",
                     "Reduced χ²: squared residual for each degree of freedom, with counting noise "
@@ -332,7 +372,11 @@ class SpectrumView(pn.viewable.Viewer):
         if session.energy_window_kev is not None:
             low, high = session.energy_window_kev
             window = results.window.name if results.window else f"{low:.2f}–{high:.2f} keV"
-        self._strip.param.update(chips=chips, fit=fit, mark=mark, window=window)
+        hidden = session.hidden_curves
+        self._strip.param.update(
+            chips=[(*chip, chip[2] not in hidden) for chip in chips],
+            fit=fit, mark=mark, window=window, equal=session.equal_area,
+        )  # fmt: skip
 
     def _show_state(self) -> None:
         results = self.results

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard import figures
 from dashboard.chosen import region_name
 from dashboard.display import Display
 from dashboard.drawing import drawn, on_scan
@@ -16,6 +18,7 @@ from dashboard.history import History
 from dashboard.outlines import borders, path, within
 from dashboard.session import OPERATIONS, Selection, Session
 from dashboard.session.regions import joined
+from dashboard.views.spectrum import SpectrumView
 from xrfengine.regions import OKABE_ITO, Region, runs_of
 
 LEFT = Selection("map", ((-1, -1), (9.5, -1), (9.5, 30), (-1, 30)))
@@ -275,6 +278,65 @@ def test_what_the_browser_sends():
     for how in ([], ["polygon"], ["magic - 0 1"], ["brush - 0 1"], ["brush - nan 1"]):
         assert drawn({**mail, "how": how}) is None
     assert drawn({"x": [0, 1], "y": [0, 1], "how": ["polygon - 0 1", ""]}) is None
+
+
+def curves(view):
+    """The curves of regions a spectrum view shows, by colour."""
+    lines = [r for r in view.figure.model.renderers if (r.name or "").startswith("region-")]
+    return {r.glyph.line_color: r.data_source.data["counts"] for r in lines if r.visible}
+
+
+def test_regions_are_compared_as_curves(visit):
+    async def steps(session, results):
+        view = SpectrumView(session, results)
+        results.param.trigger("opened")
+        for part in (LEFT, TOP):
+            session.draw(part, "new")
+            results.keep_selection()
+            await results.settled()
+        first, second = session.regions
+        spectra = [facts.spectrum for facts in results.regions]
+        shown = curves(view)
+        assert list(shown) == [first.colour, second.colour]
+        np.testing.assert_allclose(shown[first.colour], spectra[0].mean_counts, rtol=1e-5)
+        session.statistic = "sum"
+        np.testing.assert_allclose(curves(view)[second.colour], spectra[1].counts, rtol=1e-5)
+        session.statistic = "max"
+        await results.settled()
+        most = results.opened.cube.counts[results.regions[0].mask].max(axis=0)
+        np.testing.assert_array_equal(curves(view)[first.colour], most)
+        session.statistic, session.equal_area = "mean", True
+        areas = [counts[8:].sum() for counts in curves(view).values()]
+        whole = results.opened.whole.mean_counts[8:].sum()  # from 0.3 keV on
+        np.testing.assert_allclose(areas, [whole, whole], rtol=1e-4)
+        session.hidden_curves = (first.id, "scan")
+        assert list(curves(view)) == [second.colour]
+        assert [chip[3] for chip in view._strip.chips] == [False, False, True]
+        assert figures.layer(view.figure.model, "whole").data_source.data["counts"] == []
+        session.drop_region(second.id)
+        assert curves(view) == {}
+
+    visit(steps)
+
+
+def test_regions_follow_another_calibration(visit):
+    async def steps(session, results):
+        session.draw(LEFT)
+        results.keep_selection()
+        await results.settled()
+        before = results.regions[0]
+        moved = replace(results.opened.cube.calibration, gain_kev=0.041)
+        results.opened = replace(
+            results.opened, cube=results.engine.recalibrated(results.opened.cube, moved)
+        )
+        results._follow_regions()
+        await results.settled()
+        after = results.regions[0]
+        assert after.spectrum.calibration == moved
+        np.testing.assert_array_equal(after.spectrum.counts, before.spectrum.counts)
+        assert after.outline is not None
+
+    visit(steps)
 
 
 def test_outlines_of_a_haze_show_where_most_of_it_is():
