@@ -112,6 +112,6 @@ def _outlines(facts: Iterable[RegionFacts], display: Display) -> dict[str, list]
         "ys": [line[1] for line in lines],
         "id": [f.region.id for f in facts],
         "colour": [f.region.colour for f in facts],
-        "width": [1.75 for _ in lines],
-        "casing": [3.5 for _ in lines],
+        "width": [2.25 for _ in lines],
+        "casing": [4.25 for _ in lines],
     }

@@ -8,7 +8,7 @@ function render({model, view, el}) {
     const source = view.model.document?.get_model_by_name("xrf-region-outlines")
     if (!source?.data.id) return
     const wide = (thin, thick) => Array.from(source.data.id, (own) => own == id ? thick : thin)
-    source.setv({data: {...source.data, width: wide(1.75, 4), casing: wide(3.5, 6.5)}}, {sync: false})
+    source.setv({data: {...source.data, width: wide(2.25, 4.5), casing: wide(4.25, 7)}}, {sync: false})
   }
   const details = (item) => h("div", {class: "xrf-region-more"},
     h("input", {class: "xrf-search", type: "text", "data-key": `name-${item.id}`, value: item.name, maxlength: 80, "aria-label": "Name of the region",
