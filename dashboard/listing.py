@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dashboard.session.overrides import Overrides
 from dashboard.shown import sample_first
 from xrfengine.cube import ElementMaps
-from xrfengine.findings import Found
+from xrfengine.findings import Found, Identified
 
 FEW_SHARE = 0.001
 FEW_REGIONS = 5
@@ -55,6 +56,17 @@ def listing(found: tuple[Found, ...], overrides: Overrides, maps: ElementMaps) -
     nowhere = [Found(s, 0.0, 0.0) for s in present if s not in known and s in maps.elements]
     kept = sorted([*kept, *nowhere], key=lambda item: -item.share)
     return Listing(sample_first(tuple(kept)), tuple(few), tuple(overruled))
+
+
+def seen(identified: Iterable[Identified], overrides: Overrides) -> tuple[Identified, ...]:
+    """What one spectrum shows of the sample, without what the user says is not there."""
+    return tuple(
+        item
+        for item in identified
+        if item.present
+        and overrides.of(item.symbol) != "absent"
+        and (not item.is_instrument or overrides.of(item.symbol) == "present")
+    )
 
 
 def count_regions(maps: ElementMaps) -> int:

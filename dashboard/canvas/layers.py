@@ -236,6 +236,20 @@ class MapCanvas:
         else:
             self._refresh({name, "error"} & set(self._images))
 
+    def visible(self) -> tuple[int, int, int, int] | None:
+        """The part of the scan on screen: (y0, y1, x0, x1), ends excluded; None: all of it."""
+        x, y = self.figure.x_range, self.figure.y_range
+        ends = (x.start, x.end, y.start, y.end)
+        if not all(isinstance(end, int | float) and np.isfinite(end) for end in ends):
+            return None  # the browser has not told yet
+        corners = self.display.to_scan(np.array([(x.start, y.start), (x.end, y.end)]))
+        low, high = np.floor(corners.min(0) + 0.5), np.ceil(corners.max(0) + 0.5)
+        height, width = self.display.shape_yx
+        x0, x1 = np.clip((low[0], high[0]), 0, width).astype(int).tolist()
+        y0, y1 = np.clip((low[1], high[1]), 0, height).astype(int).tolist()
+        is_part = x1 > x0 and y1 > y0 and (x1 - x0) * (y1 - y0) < width * height
+        return (y0, y1, x0, x1) if is_part else None
+
     def draw_line(self, ends: tuple[float, float, float, float] | None) -> None:
         """A line on the scan, (x0, y0, x1, y1); None: none."""
         place = np.zeros((0, 2)) if ends is None else self.display.to_shown(np.array(ends))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import param
@@ -46,6 +47,8 @@ class ResultsBase(param.Parameterized):
         super().__init__()
         self.deliver = deliver = deliver or session_deliver()
         self.engine, self.session, self.notes = engine, session, Notes()
+        # What of the scan is on screen: (y0, y1, x0, x1) in pixels, ends excluded; None: all of it.
+        self.visible: Callable[[], tuple[int, int, int, int] | None] = lambda: None
         self._open = LatestOnly(deliver)
         self._map = LatestOnly(deliver, engine.jobs)
         self._found = LatestOnly(deliver)

@@ -89,6 +89,7 @@ class MapResults(OverrideResults, ScaleResults):
         started = time.monotonic()
         settings = self.cluster_settings() if method == "cluster" else None
         merges = self.session.cluster_merges
+        visible = self.visible()
         self._ranged = None
 
         def compute(
@@ -111,6 +112,7 @@ class MapResults(OverrideResults, ScaleResults):
                 cube,
                 method,
                 k,
+                visible=visible,
                 on_partial=partial,
                 progress=part(progress, 0.0, 0.99),
                 cancel=cancel,

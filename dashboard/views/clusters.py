@@ -77,7 +77,7 @@ class ClustersView(pn.viewable.Viewer):
             css_class="xrf-clusters",
         )
         results.param.watch(lambda *e: self._show(), ["clusters", "cluster_texts"])
-        session.param.watch(lambda *e: self._show(), "cluster_names")
+        session.param.watch(lambda *e: self._show(), ["cluster_names", "overrides"])
         results.param.watch(lambda *e: self._fit_range(), "opened")
         results.param.watch(lambda *e: self._show_state(), "cluster_state")
         session.param.watch(lambda *e: self._show_controls(), "cluster_method")
@@ -170,6 +170,7 @@ class ClustersView(pn.viewable.Viewer):
         clustering = result.clustering
         total = clustering.labels.size
         names, texts = self.session.cluster_names, self.results.cluster_texts
+        overrides = self.session.overrides
         items = [
             {
                 "number": number,
@@ -178,7 +179,7 @@ class ClustersView(pn.viewable.Viewer):
                 "colour": cluster_colour(number),
                 "size": int(size),
                 "share": float(size) / total,
-                "elements": list(result.elements[label]),
+                "elements": [s for s in result.elements[label] if overrides.of(s) != "absent"],
                 "text": texts[label] if label < len(texts) else "",
                 "merged": result.merges[label] >= 0,
             }

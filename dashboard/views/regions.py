@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import Regions, SelectionCard
+from dashboard.listing import seen
 from dashboard.names import element_name
 from dashboard.results import Results
 from dashboard.results.regions import RegionFacts
@@ -42,12 +43,17 @@ class RegionsView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._show_selection(), "selected")
         results.param.watch(lambda *e: self._show_regions(), ["regions", "opened"])
         results.param.watch(lambda *e: self._show_element(), "maps")
+        session.param.watch(lambda *e: self._follow_overrides(), "overrides")
         session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
         session.param.watch(lambda *e: self._show_element(), ["element", "threshold", "method"])
         self._show_element()
 
     def __panel__(self) -> pn.Column:
         return self._layout
+
+    def _follow_overrides(self) -> None:
+        self._show_selection()
+        self._show_regions()
 
     def _choose(self, event) -> None:
         if event.new:
@@ -101,7 +107,7 @@ class RegionsView(pn.viewable.Viewer):
             title=selected.title,
             detail=f"{per_pixel:,.0f} counts/px",
             colour=selected.colour,
-            items=_found(selected.identified),
+            items=self._found(selected.identified),
             busy=selected.identified is None,
             value=self.session.element,
         )
@@ -122,7 +128,7 @@ class RegionsView(pn.viewable.Viewer):
                 "colour": facts.region.colour,
                 "size": _size(facts.n_pixels, pixel_mm),
                 "counts": _counts(facts),
-                "elements": _found(facts.identified),
+                "elements": self._found(facts.identified),
                 "busy": facts.identified is None,
                 "error": "" if facts.error is None else f"{facts.error.message}.",
                 "shown": facts.region.id not in hidden,
@@ -130,13 +136,11 @@ class RegionsView(pn.viewable.Viewer):
             for facts in self.results.regions
         ]
 
-
-def _found(identified: tuple | None) -> list[dict[str, Any]]:
-    return [
-        {"symbol": i.symbol, "name": element_name(i.symbol), "probability": i.probability}
-        for i in identified or ()
-        if i.present and not i.is_instrument
-    ]
+    def _found(self, identified: tuple | None) -> list[dict[str, Any]]:
+        return [
+            {"symbol": i.symbol, "name": element_name(i.symbol), "probability": i.probability}
+            for i in seen(identified or (), self.session.overrides)
+        ]
 
 
 def _size(n_pixels: int, pixel_mm: float | None) -> str:

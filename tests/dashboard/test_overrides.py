@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.history import ONE_STEP_S, History
-from dashboard.listing import is_few, listing
+from dashboard.listing import is_few, listing, seen
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS, Overrides
@@ -18,7 +18,7 @@ from dashboard.views.periodic_table import PeriodicTableView
 from dashboard.views.small_maps import MOST, SmallMapsView
 from xrfengine import ElementMaps
 from xrfengine.errors import XRFError
-from xrfengine.findings import Found
+from xrfengine.findings import Found, Identified
 
 MAPS = ElementMaps(
     ("Fe", "Cu", "As", "Co", "Hg"), np.zeros((5, 100, 200), np.float32), "probability"
@@ -77,6 +77,14 @@ def test_a_coarse_region_counts_once():
     one_region = (Found("Fe", 100 / 20_000, 0.9),)
     assert listing(one_region, Overrides(), MAPS).found
     assert listing(one_region, Overrides(), coarse).few
+
+
+def test_a_spectrum_shows_what_the_user_lets_count():
+    rows = [("Fe", True, False), ("As", True, False), ("Cu", True, True), ("Rh", True, True)]
+    identified = [Identified(s, 0.9, 0.5, present, tube) for s, present, tube in rows]
+    identified.append(Identified("U", 0.1, 0.5, False, False))
+    overrides = said(As="absent", Cu="present", U="present")
+    assert [item.symbol for item in seen(identified, overrides)] == ["Fe", "Cu"]
 
 
 VERDICT = st.dictionaries(st.sampled_from(["Fe", "Cu", "As"]), st.sampled_from([*VERDICTS, ""]))

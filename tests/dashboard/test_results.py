@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from dashboard.display import Display
 from dashboard.results import Results
 from dashboard.session import Selection, Session
 from dashboard.shown import Painted
+from dashboard.views.map import MapView
 from xrfengine import Instrument
 
 
@@ -255,5 +257,36 @@ def test_results_of_a_closed_session_do_not_arrive(visit):
         results.close()
         await results.settled()
         assert results.maps.region_px == 1
+
+    visit(steps)
+
+
+def test_what_is_on_screen_is_computed_first(visit, monkeypatch):
+    async def steps(session, results):
+        asked, maps = [], results.engine.maps
+
+        def listen(cube, method, region_px, *, visible=None, **options):
+            asked.append(visible)
+            return maps(cube, method, region_px, visible=visible, **options)
+
+        monkeypatch.setattr(results.engine, "maps", listen)
+        view = MapView(session, results)
+        view.canvas.open(results.opened.total_counts, Display((24, 32)))
+        figure = view.canvas.figure
+        for x_range, y_range, turns, visible in (
+            ((-0.5, 31.5), (23.5, -0.5), 0, None),
+            ((3.6, 10.4), (20.0, 5.0), 0, (5, 21, 4, 11)),
+            ((-90.0, 90.0), (90.0, -90.0), 0, None),
+            ((100.0, 200.0), (90.0, -90.0), 0, None),
+            ((-0.5, 9.5), (31.5, -0.5), 1, (14, 24, 0, 32)),
+        ):
+            figure.x_range.update(start=x_range[0], end=x_range[1])
+            figure.y_range.update(start=y_range[0], end=y_range[1])
+            view.canvas.turn(Display((24, 32), turns=turns))
+            assert view.canvas.visible() == visible
+        session.region_px = 2
+        await results.settled()
+        assert asked[0] == (14, 24, 0, 32)
+        assert results.maps.region_px == 2
 
     visit(steps)
