@@ -20,6 +20,7 @@ from dashboard.saved import SavedViews
 from dashboard.session import Session
 from dashboard.stage import Act, Stage
 from dashboard.views.actions import ActionsView
+from dashboard.views.calibration import CalibrationView
 from dashboard.views.clusters import ClustersView
 from dashboard.views.compare import CompareView
 from dashboard.views.elements import RailView
@@ -33,6 +34,7 @@ from dashboard.views.map_grid import MapGridView
 from dashboard.views.mix import MixView
 from dashboard.views.periodic_table import PeriodicTableView
 from dashboard.views.pigments import PigmentsView
+from dashboard.views.preprocessing import PreprocessingView
 from dashboard.views.regions import RegionsView
 from dashboard.views.small_maps import SmallMapsView
 from dashboard.views.source import SourceView
@@ -118,6 +120,10 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
     """What can be laid over the panes, by ``session.stage``."""
     return {
         "help": Act("Help", lambda: HelpView(session, tour)),
+        "calibrate": Act("Energy calibration", lambda: CalibrationView(session, results)),
+        "preprocess": Act(
+            "What the model and the clusters see", lambda: PreprocessingView(session, results)
+        ),
         "compare": Act("Maps side by side", lambda: CompareView(session, results)),
         "table": Act("Periodic table", lambda: PeriodicTableView(session, results)),
         "maps": Act("All maps", lambda: MapGridView(session, results)),

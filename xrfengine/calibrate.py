@@ -11,7 +11,7 @@ import numpy as np
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.errors import CalibrationError
 from xrfengine.lines import SYMBOLS, Line, emission_lines, labelled_lines
-from xrfengine.peaks import named_peaks
+from xrfengine.peaks import PeakName, named_peaks
 
 LINE_RANGE_KEV = (0.05, 150.0)
 """No characteristic line that an XRF detector sees lies outside (Be Kα 0.11, U Kβ 111 keV)."""
@@ -27,6 +27,7 @@ _SEEN_BESIDE = 0.1
 _BESIDE_KEV = 0.15
 """A line that other lines as strong as this share of their family stand nearer to is not plain."""
 
+_AGREE_KEV = 0.01
 _PLAIN = ("Kα", "Kβ", "Lα")
 """The others are several lines, whose common centre depends on the excitation."""
 
@@ -239,7 +240,7 @@ def suggested_pairs(
     named = [peak for peak in named_peaks(spectrum, elements) if peak.line.energy_kev > 1.5]
     lines = [
         line
-        for element in dict.fromkeys(elements)
+        for element in dict.fromkeys(peak.line.element for peak in named)
         for line in labelled_lines(element, *LINE_RANGE_KEV)
         if line.weight > _SEEN_BESIDE
     ]
@@ -253,5 +254,20 @@ def suggested_pairs(
         )
         and peak.line.name in _PLAIN
     ]
-    chosen = sorted(alone, key=lambda peak: -peak.z)[:most]
+    chosen = _agreeing(sorted(alone, key=lambda peak: -peak.z)[:most])
     return tuple(sorted(((p.channel, p.line) for p in chosen), key=lambda pair: pair[0]))
+
+
+def _agreeing(peaks: list[PeakName]) -> list[PeakName]:
+    """Peaks that one straight line fits; those that depart most are left out one by one."""
+    kept = list(peaks)
+    while len(kept) > 2:
+        channel = np.array([peak.channel for peak in kept])
+        energy = np.array([peak.line.energy_kev for peak in kept])
+        weight = np.sqrt([peak.z for peak in kept])  # positions are surer than z alone says
+        fitted = np.polynomial.polynomial.polyfit(channel / channel.max(), energy, 1, w=weight)
+        off = np.abs(np.polynomial.polynomial.polyval(channel / channel.max(), fitted) - energy)
+        if off.max() <= _AGREE_KEV:
+            break
+        del kept[int(off.argmax())]
+    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,28 @@ if TYPE_CHECKING:
     from xrfengine.findings import Identified
     from xrfengine.maps.window import WindowMap
     from xrfengine.store import Tiles
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """A spectrum as the classifier's network is given it.
+
+    Attributes
+    ----------
+    edges_kev : ndarray, shape (bin + 1,)
+    counts : ndarray, shape (bin,)
+        Counts in each bin; mode ``thesis``: heights scaled to a maximum of 1.
+    significance : ndarray, shape (bin,), or None
+        Of a peak at each bin, in standard deviations, where the network is given it.
+    is_scaled : bool
+        Heights instead of counts.
+    """
+
+    edges_kev: np.ndarray
+    counts: np.ndarray
+    significance: np.ndarray | None
+    is_scaled: bool
+
 
 _FEW = 0.5
 """Share of a peak's counts whose pixels are counted to tell diffraction."""
@@ -130,6 +153,27 @@ class SpectrumResults:
             return found
         pixels = (int(np.searchsorted(falling, _FEW * falling[-1])) + 1) / values.size
         return with_spread(found, pixels)
+
+    def network_input(self, spectrum: Spectrum) -> NetworkInput | None:
+        """What the network reads of a spectrum; None if the model reads channels as they are.
+
+        Raises
+        ------
+        ModelError
+            If there is no model.
+        """
+        settings = getattr(self.classifier, "preprocess", None)
+        if settings is None:
+            return None
+        from xrfengine.preprocess import ASINH_SCALE, preprocessor
+
+        made = preprocessor(settings, spectrum.calibration, spectrum.counts.size)
+        counts = np.asarray(spectrum.counts, dtype=np.float64)[None]
+        features = made(counts)[0].numpy()
+        if settings.mode == "thesis":
+            return NetworkInput(settings.edges_kev(), features[0], None, True)
+        significance = np.sinh(features[3] / ASINH_SCALE) if settings.matched_filter else None
+        return NetworkInput(settings.edges_kev(), made.rebinned(counts)[0], significance, False)
 
     def window_map(
         self,

@@ -368,3 +368,34 @@ class LabelsMap(_Component):
     hint = param.String("")
     actions = param.List([], doc="(word, name, tooltip)")
     _esm = _code("labels_map")
+
+
+class CalibrationPanel(_Component):
+    """Named peaks of a calibration, what they give, and applying it."""
+
+    current = param.String("")
+    source = param.String("")
+    is_own = param.Boolean(False)
+    pairs = param.List([], doc="{channel, energy, name, residual, lines: [(name, keV)]}")
+    proposed = param.String("")
+    effect = param.List([], doc="(keV, eV by which it moves)")
+    problem = param.String("")
+    can_apply = param.Boolean(False)
+    _esm = _code("calibration_panel")
+
+
+class PreprocessPanel(_Component):
+    """What the network is given of a spectrum, and what the clusters leave out."""
+
+    facts = param.List([], doc="(what, value)")
+    choices = param.List([], doc="(word, value)")
+    shown = param.String("counts")
+    has_model = param.Boolean(False)
+    drop = param.Integer(0, doc="Channels at each end.")
+    most = param.Integer(1)
+    ends = param.String("")
+    is_usual = param.Boolean(True)
+    is_applied = param.Boolean(True)
+    can_apply = param.Boolean(True)
+    problem = param.String("")
+    _esm = _code("preprocess_panel")

@@ -39,7 +39,7 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
         watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
         watch(lambda *events: self._compute_clusters(), ["min_samples", "som_rows", "som_columns"])
         watch(lambda *events: self._compute_clusters(), ["cluster_merges", "cluster_branches"])
-        watch(lambda *events: self._compute_embedding(), "n_neighbors")
+        watch(lambda *events: self._compute_embedding(), ["n_neighbors", "drop_channels"])
         self.param.watch(lambda *events: self._repaint_clusters(), "clusters")
         self.param.watch(self._follow_clusters, "clusters")
         self.param.watch(lambda *events: self._describe_clusters(), ["clusters", "map_state"])
@@ -49,6 +49,7 @@ class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumRe
             # Where counts matter depends on the scan; and a found element may be absent here.
             self.session.thresholds = {}
             self.session.selection = None
+            self._forget_energies()
             # Nor do places of another scan mean anything.
             self.session.param.update(crop=None, turns=0, mirrored=False, profile=None)
             self._forget_regions()

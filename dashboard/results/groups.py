@@ -13,6 +13,7 @@ from xrfengine.cluster import ClusterSettings
 from xrfengine.cluster.branches import Branch, CondensedTree
 from xrfengine.cluster.describe import sentence
 from xrfengine.cluster.embedding import EmbeddingSettings
+from xrfengine.cluster.features import FeatureSettings
 from xrfengine.cluster.som import SomSettings
 from xrfengine.errors import XRFError
 from xrfengine.findings import ClusterResult
@@ -44,11 +45,17 @@ class GroupResults(ResultsBase):
         s, n = self.session, self.opened.cube.n_pixels
         return ClusterSettings(
             method=s.cluster_method,
+            features=FeatureSettings(drop_channels=self._dropped()),
             embedding=EmbeddingSettings(n_neighbors=min(s.n_neighbors, max(n - 1, 2))),
             som=SomSettings(rows=s.som_rows, columns=s.som_columns),
             min_samples=min(s.min_samples, max(n - 1, 1)),
             min_cluster_size=s.min_cluster_size if s.min_cluster_size >= 2 else None,
         )
+
+    def _dropped(self) -> int | None:
+        """Channels left out at each end, as far as this scan has so many; None: the usual share."""
+        asked = self.session.drop_channels
+        return None if asked is None else min(asked, (self.opened.cube.shape[2] - 8) // 2)
 
     def start_embedding(self) -> None:
         """Embed although the scan is large: the user asked for it."""

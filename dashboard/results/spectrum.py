@@ -256,6 +256,13 @@ class SpectrumResults(ResultsBase):
     def _cannot_map_window(self, error: XRFError) -> None:
         self.param.update(window=None, window_state=failed_state(error))
 
+    def _forget_energies(self) -> None:
+        """Another scan is opened."""
+        self.session.param.update(
+            peak_kev=None, energy_window_kev=None, window_threshold=None, calibration_pairs=(),
+            drop_channels=None,
+        )  # fmt: skip
+
     # ---- the calibration of the data set
 
     def _calibrated(

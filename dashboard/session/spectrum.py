@@ -40,6 +40,9 @@ class SpectrumChoices(param.Parameterized):
         None, allow_None=True, doc="Counts from which a window's map is in colour; None: by noise."
     )
     window_net = param.Boolean(True, doc="Of the window: less the background beside it.")
+    calibration_pairs = param.ClassSelector(
+        class_=tuple, default=(), doc="Peaks named for a calibration: (channel, name of the line)."
+    )
     drop_channels = param.Integer(
         None, allow_None=True, bounds=(0, None),
         doc="Channels left out at each end when pixels are compared; None: the usual share.",

@@ -11,7 +11,9 @@ from dashboard.figures import layer
 from dashboard.results import Results
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session
+from dashboard.views.calibration import CalibrationView
 from dashboard.views.map import MapView
+from dashboard.views.preprocessing import PreprocessingView
 from dashboard.views.spectrum import SpectrumView
 from xrfengine.cube import Calibration
 
@@ -221,3 +223,60 @@ def test_a_damaged_calibration_note_leaves_the_files_own(looking):
             assert results.opened.cube.calibration == file
 
     looking(steps)
+
+
+def test_two_peaks_named_make_a_calibration_and_undo_takes_one_back(looking):
+    async def steps(session, results, view):
+        view._add_peak(6.44)
+        view._add_peak(12.6)
+        assert [name for _, name in session.calibration_pairs] == ["Fe Kα", "Pb Lβ"]
+        assert view._panel.can_apply
+        assert [row["energy"] for row in view._panel.pairs] == pytest.approx([6.4, 12.61], abs=0.03)
+        view._take({"name": [1, "nonsense"]})
+        assert not view._panel.can_apply
+        assert "nonsense" in view._panel.problem
+        view._take({"name": [1, "Pb-Lb"]})
+        proposed = layer(view._figure, "proposed").data_source.data["energy"]
+        assert len(proposed) == 512
+        assert layer(view._figure, "names").data_source.data["name"] == ["Fe Kα", "Pb-Lb"]
+        view._take({"act": "apply"})
+        await results.settled()
+        assert results.opened.own_calibration.pairs[0][2] == "Fe Kα"
+        assert session.calibration_pairs == ()
+        assert view._panel.is_own
+        view._take({"act": "reset"})
+        await results.settled()
+        assert not view._panel.is_own
+
+    looking(steps, CalibrationView)
+
+
+def test_a_suggested_calibration_stays_near_a_right_one(looking):
+    async def steps(session, results, view):
+        view._take({"act": "suggest"})
+        assert len(session.calibration_pairs) >= 2
+        assert max(abs(moved) for _, moved in view._panel.effect) < 40
+        view._take({"act": "clear"})
+        assert view._panel.pairs == []
+
+    looking(steps, CalibrationView)
+
+
+def test_ends_left_out_are_shown_before_the_clusters_follow(looking):
+    async def steps(session, results, view):
+        before = results.clusters
+        view._take({"drop": 60})
+        assert "2.38 to" in view._panel.ends
+        assert view._ends[0].right == pytest.approx(2.38)
+        assert results.clusters is before
+        view._take({"act": "apply"})
+        await results.settled()
+        assert session.drop_channels == 60
+        assert results.cluster_settings().features.drop_channels == 60
+        assert results.clusters is not before
+        assert not view._panel.has_model
+        view._take({"act": "usual"})
+        await results.settled()
+        assert session.drop_channels is None
+
+    looking(steps, PreprocessingView)
