@@ -46,7 +46,6 @@ class MapView(pn.viewable.Viewer):
         self.session, self.results = session, results
         self._marked: np.ndarray | None = None
         self.canvas = canvas = MapCanvas(results.further_work(), self._cannot_paint)
-        self.canvas = canvas = MapCanvas(results.deliver, self._cannot_paint)
         results.visible = canvas.visible
         canvas.on_selection(session.draw)
         canvas.on_crop(lambda crop: setattr(session, "crop", crop))

@@ -7,7 +7,6 @@ from functools import partial
 import panel as pn
 
 from dashboard.components import MapGrid
-from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
@@ -24,7 +23,7 @@ class MapGridView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._work = LatestOnly(results.deliver)
+        self._work = results.further_work()
         self._grid = MapGrid(
             value=session.element, sizing_mode="stretch_both", margin=0,
             css_classes=["xrf-map-grid"], on_message=self._take_message,

@@ -7,7 +7,6 @@ from functools import partial
 import panel as pn
 
 from dashboard.components import PeriodicTable
-from dashboard.latest import LatestOnly
 from dashboard.names import element_name
 from dashboard.results import Results
 from dashboard.session import Session
@@ -27,8 +26,8 @@ class PeriodicTableView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._lines = LatestOnly(results.deliver)
-        self._picture = LatestOnly(results.deliver)
+        self._lines = results.further_work()
+        self._picture = results.further_work()
         self._lines_of: dict[str, list] = {}
         self._range_kev: tuple[float, float] | None = None
         self._table = PeriodicTable(

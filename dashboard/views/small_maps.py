@@ -7,7 +7,6 @@ from functools import partial
 import panel as pn
 
 from dashboard.components import SmallMaps
-from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.thumbnails import FOLLOWS, Thumbnails, entries
@@ -25,7 +24,7 @@ class SmallMapsView(pn.viewable.Viewer):
     def __init__(self, session: Session, results: Results) -> None:
         super().__init__()
         self.session, self.results = session, results
-        self._work = LatestOnly(results.deliver)
+        self._work = results.further_work()
         self._strip = SmallMaps(
             value=session.element, figure="xrf-map-figure", sizing_mode="stretch_both", margin=0,
             on_message=self._take_message,
