@@ -12,7 +12,7 @@ from dashboard.session.carried import Carried, choice, whole
 from dashboard.session.kept import Kept
 
 CLUSTER_METHODS = ("umap-hdbscan", "som")
-COLOUR_BY = ("cluster", "element", "density")
+COLOUR_BY = ("cluster", "element", "region", "density")
 LONGEST_NAME = 60
 MOST_KEPT = 2_000
 _ID = re.compile(r"[0-9a-f]{12}")

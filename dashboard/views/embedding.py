@@ -20,10 +20,10 @@ from dashboard.pictures import (
     value_limit,
 )
 from dashboard.results import Results
-from dashboard.session import Session
+from dashboard.session import COLOUR_BY, Session
 from xrfengine.jobs import CancelToken, Progress
 
-COLOUR_NAMES = {"cluster": "cluster", "element": "element", "density": "density"}
+COLOUR_NAMES = {name: name for name in COLOUR_BY}
 INK = {"light": "#2f6f6d", "dark": "#8fd0c9"}
 _DIMMED = 0.25
 _CORNER = ":host { position: absolute !important; right: 4px; bottom: 4px; z-index: 4; }"
@@ -36,6 +36,7 @@ class EmbeddingView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._shade, self._light = LatestOnly(results.deliver), LatestOnly(results.deliver)
+        self._coloured: tuple[list[int], list[str]] = ([], [])
         self._build_figure()
         tools = Tools(prefix="xrf-embedding", options=["Move", "Lasso", "Box"], value="Lasso",
                       width=134)  # fmt: skip
@@ -62,6 +63,8 @@ class EmbeddingView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._recolour("element"), ["maps"])
         results.param.watch(lambda *e: self._highlight(), "selected")
         results.param.watch(lambda *e: self._show_state(), "embedding_state")
+        results.param.watch(self._recolour_regions, "regions")
+        session.param.watch(self._recolour_regions, "hidden_regions")
         session.param.watch(lambda *e: self._draw(), ["colour_by", "theme"])
         session.param.watch(lambda *e: self._recolour("element"), "element")
         self._show_state()
@@ -169,12 +172,31 @@ class EmbeddingView(pn.viewable.Viewer):
             colours = [cluster_colour(number) for number in clustering.numbers]
         elif colour_by == "element" and maps is not None and element in maps.elements:
             values = maps[element]
+        elif colour_by == "region":
+            values, colours = self._regions()
         work = partial(
             _shaded, embedding.coordinates[:, :2], limits, size_px, colour_by, values,
             "" if maps is None else maps.kind, INK[self.session.theme], colours,
         )  # fmt: skip
         self._shade.start(work, then=partial(self._put, "points", limits), failed=self._cannot_draw)
         self._highlight()
+
+    def _regions(self) -> tuple[tuple[np.ndarray, ...], list[str]]:
+        """Pixels and colours of the regions that are shown."""
+        hidden = self.session.hidden_regions
+        shown = [
+            facts
+            for facts in self.results.regions
+            if facts.mask is not None and facts.region.id not in hidden
+        ]
+        return tuple(facts.mask for facts in shown), [facts.region.colour for facts in shown]
+
+    def _recolour_regions(self, *events) -> None:
+        masks, colours = self._regions()
+        shown = [id(mask) for mask in masks], colours
+        if shown != self._coloured:  # their elements arrive later, and change nothing here
+            self._coloured = shown
+            self._recolour("region")
 
     def _highlight(self) -> None:
         embedding, selected = self.results.embedding, self.results.selected
@@ -210,11 +232,21 @@ def _shaded(
     points, limits, size_px, colour_by, values, kind, ink, colours, *, progress: Progress,
     cancel: CancelToken,
 ) -> np.ndarray:  # fmt: skip
+    if colour_by == "region":
+        colour_by, values = "cluster", _labels(values, len(points))
     if colour_by == "element" and values is not None:
         values = np.clip(values.ravel() / value_limit(values, kind), 0.0, 1.0)
     return embedding_image(
         points, limits, size_px, colour_by=colour_by, values=values, ink=ink, colours=colours
     )
+
+
+def _labels(masks: tuple[np.ndarray, ...], n_pixels: int) -> np.ndarray:
+    """Of each pixel the number of the last region it belongs to; -1: of none."""
+    labels = np.full(n_pixels, -1, np.int32)
+    for number, mask in enumerate(masks):
+        labels[mask.ravel()] = number
+    return labels
 
 
 def _nothing() -> dict:

@@ -18,6 +18,7 @@ from dashboard.history import History
 from dashboard.outlines import borders, path, within
 from dashboard.session import OPERATIONS, Selection, Session
 from dashboard.session.regions import joined
+from dashboard.views.embedding import EmbeddingView
 from dashboard.views.spectrum import SpectrumView
 from xrfengine.regions import OKABE_ITO, Region, runs_of
 
@@ -374,3 +375,32 @@ def test_what_is_drawn_on_a_turned_picture_is_kept_as_the_scan_lies():
     assert min(y) >= -0.5
     assert max(y) <= 19.5
     assert on_scan(Selection("map", ((-9, -9), (-8, -9), (-8, -8))), display) is None
+
+
+def test_the_embedding_is_coloured_by_region(visit):
+    async def steps(session, results):
+        view = EmbeddingView(session, results)
+        results.param.trigger("embedding")
+        session.colour_by = "region"
+        session.draw(LEFT)
+        results.keep_selection()
+        await results.settled()
+        await view._shade.finished()
+
+        def share_of(colour):
+            image = figures.layer(view._figure, "points").data_source.data["image"][0]
+            parts = [(image >> shift) & 255 for shift in (0, 8, 16)]
+            wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            return np.all([p == w for p, w in zip(parts, wanted, strict=True)], axis=0).mean()
+
+        (region,) = session.regions
+        assert share_of(region.colour) > 0
+        session.change_region(region.id, colour="#112233")
+        await view._shade.finished()
+        assert share_of(region.colour) == 0
+        assert share_of("#112233") > 0
+        session.hidden_regions = (region.id,)
+        await view._shade.finished()
+        assert share_of("#112233") == 0
+
+    visit(steps)
