@@ -19,7 +19,7 @@ scan, a single pixel is a good part of all."""
 
 @dataclass(frozen=True)
 class Listing:
-    """The elements at or above their thresholds somewhere, and those the user added.
+    """The elements at or above their thresholds somewhere, and those the user spoke of.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Listing:
     few : tuple of Found
         Shown by a few pixels only: each may be a false call.
     overruled : tuple of Found
-        Those the user says are not there.
+        Those the user says are not there, wherever they are above their thresholds or not.
     """
 
     found: tuple[Found, ...] = ()
@@ -53,8 +53,11 @@ def listing(found: tuple[Found, ...], overrides: Overrides, maps: ElementMaps) -
         else:
             kept.append(item)
     known = {item.element for item in found}
-    nowhere = [Found(s, 0.0, 0.0) for s in present if s not in known and s in maps.elements]
-    kept = sorted([*kept, *nowhere], key=lambda item: -item.share)
+    nowhere = {s: Found(s, 0.0, 0.0) for s in maps.elements if s not in known}
+    kept = sorted(
+        [*kept, *(nowhere[s] for s in present if s in nowhere)], key=lambda item: -item.share
+    )
+    overruled += [nowhere[s] for s in absent if s in nowhere]
     return Listing(sample_first(tuple(kept)), tuple(few), tuple(overruled))
 
 

@@ -12,6 +12,7 @@ from dashboard.names import element_name
 from dashboard.pictures import MAP_PALETTES, grey_limits, thumbnail, value_limit
 from dashboard.results import Results
 from xrfengine.cube import ElementMaps
+from xrfengine.findings import Found
 from xrfengine.jobs import NEVER, CancelToken
 
 STRIP_PX = 200
@@ -81,14 +82,20 @@ class Thumbnails:
 def entries(results: Results) -> list[dict]:
     """The elements of all lists in the order in which they are shown, for the browser.
 
-    ``{symbol, name, share, strength, instrument, verdict, list}`` with ``list`` one of "found",
-    "few", "overruled", "instrument"; ``verdict`` is what the user says of it.
+    ``{symbol, name, share, strength, instrument, verdict, list, mapped}`` with ``list`` one of
+    "found", "few", "overruled", "instrument"; ``verdict`` is what the user says of it; ``mapped``
+    is false where the maps leave it out, as a fit does with what it does not find.
     """
     overrides = results.session.overrides
+    mapped = () if results.maps is None else results.maps.elements
+    left_out = {
+        verdict: [Found(s, 0.0, 0.0) for s in overrides.saying(verdict) if s not in mapped]
+        for verdict in ("present", "absent")
+    }
     lists = {
-        "found": [item for item in results.found if not item.is_instrument],
+        "found": [*(i for i in results.found if not i.is_instrument), *left_out["present"]],
         "few": results.few,
-        "overruled": results.overruled,
+        "overruled": [*results.overruled, *left_out["absent"]],
         "instrument": [item for item in results.found if item.is_instrument],
     }
     return [
@@ -100,6 +107,7 @@ def entries(results: Results) -> list[dict]:
             "instrument": item.is_instrument,
             "verdict": overrides.of(item.element),
             "list": name,
+            "mapped": item.element in mapped,
         }
         for name, items in lists.items()
         for item in items

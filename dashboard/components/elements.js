@@ -2,7 +2,7 @@
 function render({model, view, el}) {
   let wanted = ""
   const told = (item) => {
-    const area = item.share ? `${percent(item.share)} of the area above its threshold` : "below its threshold everywhere"
+    const area = item.share ? `${percent(item.share)} of the area above its threshold` : item.mapped === false ? "these maps leave it out" : "below its threshold everywhere"
     return item.verdict == "absent" ? `${item.name}: you say it is not here; ${area}`
       : item.verdict == "present" ? `${item.name}: added by you; ${area}`
       : item.instrument ? `${item.name}: ${percent(item.share)} of the area; its lines come from the X-ray tube or the air, whether or not the sample holds it`

@@ -52,7 +52,7 @@ class MapGridView(pn.viewable.Viewer):
         if drawing is None:
             self._grid.param.update(items=[], busy=True)
             return
-        items = entries(self.results)
+        items = [item for item in entries(self.results) if item["mapped"]]
         height, width = drawing.display.shape
         before = {item["symbol"]: item["src"] for item in self._grid.items}
         self._grid.param.update(

@@ -69,13 +69,16 @@ class PeriodicTableView(pn.viewable.Viewer):
         energy = opened.cube.energy_kev
         limits = (float(energy[0]), float(energy[-1]))
         if limits != self._range_kev:
-            self._range_kev = limits
-            self._lines.start(partial(_lines, limits), then=self._take_lines, failed=self._tell)
+            self._lines.start(
+                partial(_lines, limits),
+                then=lambda lines: self._take_lines(limits, lines),
+                failed=self._tell,
+            )
         self._show_cells()
         self._show_found()
 
-    def _take_lines(self, lines: dict[str, list]) -> None:
-        self._lines_of = lines
+    def _take_lines(self, limits_kev: tuple[float, float], lines: dict[str, list]) -> None:
+        self._range_kev, self._lines_of = limits_kev, lines
         self._show_cells()
 
     def _show_cells(self) -> None:

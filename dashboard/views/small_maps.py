@@ -54,7 +54,7 @@ class SmallMapsView(pn.viewable.Viewer):
         if drawing is None:
             self._strip.param.update(items=[])
             return
-        items = entries(self.results)[:MOST]
+        items = [item for item in entries(self.results) if item["mapped"]][:MOST]
         height, width = drawing.display.shape
         self._work.start(
             partial(_pictured, items, drawing),

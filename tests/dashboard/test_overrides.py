@@ -53,6 +53,7 @@ def test_elements_are_taken_away_added_and_freed_of_the_tube():
     assert lists.found[-1].share == 0.0
     assert lists.few == ()
     assert symbols(lists.overruled) == ["As"]
+    assert symbols(listing(ABOVE, said(Co="absent"), MAPS).overruled) == ["Co"]
     # What the maps do not hold cannot be shown.
     assert "U" not in symbols(listing(ABOVE, said(U="present"), MAPS).found)
 
@@ -200,6 +201,26 @@ def test_every_list_goes_to_the_browser_in_the_order_in_which_it_is_shown(visit)
         by_symbol = {item["symbol"]: item for item in items}
         assert (by_symbol["Fe"]["list"], by_symbol["Fe"]["verdict"]) == ("overruled", "absent")
         assert (by_symbol["U"]["list"], by_symbol["U"]["verdict"]) == ("found", "present")
+
+    visit(steps)
+
+
+def test_what_the_maps_leave_out_can_still_be_taken_back(visit):
+    async def steps(session, results):
+        session.method = "fit"
+        await results.settled()
+        assert "U" not in results.maps.elements
+        session.overrule("U", "present")
+        session.overrule("Th", "absent")
+        by_symbol = {item["symbol"]: item for item in entries(results)}
+        assert not by_symbol["U"]["mapped"]
+        assert (by_symbol["U"]["list"], by_symbol["Th"]["list"]) == ("found", "overruled")
+        view = SmallMapsView(session, results)
+        view._draw()
+        await view._work.finished()
+        assert {i["symbol"] for i in view._strip.items} == {
+            i["symbol"] for i in entries(results) if i["mapped"]
+        }
 
     visit(steps)
 
