@@ -120,6 +120,13 @@ class Display:
         turn, shift = self.matrix
         return (np.asarray(points, dtype=np.float64).reshape(-1, 2) - shift) @ turn
 
+    def to_scan_row(self) -> list[int]:
+        """The way back as six numbers: scan = (a·x + b·y + c, d·x + e·y + f); for the browser."""
+        turn, shift = self.matrix
+        (a, b), (d, e) = turn.T.tolist()
+        c, f = (-turn.T @ shift).tolist()
+        return [a, b, c, d, e, f]
+
     def outlined(self, vertices: np.ndarray) -> tuple[tuple[float, float], ...]:
         """A polygon drawn on the picture, in coordinates of the scan.
 

@@ -45,7 +45,7 @@ def analysis_of(session: Any, results: Any) -> Analysis:
             region_px=maps.region_px,
             model=model.digest,
             model_name=model.name,
-            pixel_size_mm=pixel_size_mm(results),
+            pixel_size_mm=results.pixel_size_mm,
             overruled=tuple((s, said == "present") for s, said in session.overrides.verdicts),
             settings=settings,
         ),
@@ -63,14 +63,6 @@ def picture_name(session: Any, results: Any) -> str:
         return ""
     method = METHOD_FILE.get(session.method, session.method)
     return file_name(opened.label, session.element, method) + ".png"
-
-
-def pixel_size_mm(results: Any) -> float | None:
-    """Distance of pixels: entered by somebody, else what the file says, else None."""
-    entered = results.notes.of(results.opened.id).get("pixel_size_mm")
-    if isinstance(entered, int | float) and 0 < entered < 1e4:
-        return float(entered)
-    return results.opened.cube.instrument.pixel_size_mm
 
 
 def areas_of(results: Any) -> tuple[Area, ...]:

@@ -33,10 +33,7 @@ class Glass(pn.viewable.Viewer):
 
     def lie(self, display: Display) -> None:
         """The picture shows the scan so."""
-        turn, shift = display.matrix
-        back = -turn.T @ shift
-        (a, b), (d, e) = turn.T.tolist()
-        self._glass.matrix = [a, b, int(back[0]), d, e, int(back[1])]
+        self._glass.matrix = display.to_scan_row()
 
     def tell(self, element: str, unit: str) -> None:
         """What the map's values are of, and their unit; empty for a probability."""

@@ -21,8 +21,6 @@ from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 if TYPE_CHECKING:
     import numpy as np
 
-    pass
-
 
 class MapResults(OverrideResults, ScaleResults):
     """Maps by the session's method and region size."""

@@ -70,10 +70,11 @@ class MapView(pn.viewable.Viewer):
             description="Clusters: lay them over the map",
         )  # fmt: skip
         self._clusters_on.link(session, value="show_clusters")
-        sheet = Sheet(
+        self._sheet = sheet = Sheet(
             "Map settings", lambda: MapSheet(session, results, sheet), icon="tune",
             description="Map settings: colours, scale, and how the picture lies",
         )  # fmt: skip
+        self._profile = ProfileView(session, results)
         self._cover = state_cover(self._act)
         self._layout = pane(
             title_row(self._title, method, self._clusters_on, sheet.button),
@@ -84,7 +85,7 @@ class MapView(pn.viewable.Viewer):
                 self._cover,
                 sheet.panel,
             ),
-            ProfileView(session, results),
+            self._profile,
             *([] if below is None else [below]),
             area="map",
             css_class="xrf-map",

@@ -49,7 +49,7 @@ class SourceView(pn.viewable.Viewer):
             sizing_mode="stretch_width", margin=0, align="center",
             stylesheets=[_BAR], styles={"color": "var(--xrf-ink)"},
         )  # fmt: skip
-        results.param.watch(lambda *e: self._show(), "opened")
+        results.param.watch(lambda *e: self._show(), ["opened", "pixel_size_mm"])
         session.param.watch(lambda e: self._follow(e.new), "dataset")
 
     def __panel__(self) -> pn.Row:
@@ -73,8 +73,8 @@ class SourceView(pn.viewable.Viewer):
         height, width, channels = cube.shape
         per_pixel = float(opened.total_counts.mean())
         facts = [f"{width:,} × {height:,} px"]
-        if cube.instrument.pixel_size_mm:
-            facts.append(f"{cube.instrument.pixel_size_mm:g} mm")
+        if self.results.pixel_size_mm:
+            facts.append(f"{self.results.pixel_size_mm:g} mm")
         digits = 0 if per_pixel >= 100 else 1
         facts.append(f"{per_pixel:,.{digits}f} counts/px")
         facts.append(f"{channels:,} channels")
