@@ -282,6 +282,9 @@ class MapCanvas:
         self._due -= set(pieces)
         errors = pieces.pop("error", None)
         for name, piece in pieces.items():
+            if name == "mask":
+                self._stroke("border", piece.runs())
+                piece = piece.trimmed()
             data = {
                 "image": [piece.image], "x": [piece.left], "y": [piece.top],
                 "dw": [piece.width], "dh": [piece.height],
@@ -291,8 +294,6 @@ class MapCanvas:
             source = self.layer(name).data_source
             source.tags = [piece.step]
             source.data = data
-            if name == "mask":
-                self._stroke("border", piece.runs())
 
 
 def _whole_place(display: Display) -> dict:

@@ -6,8 +6,10 @@ import asyncio
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dashboard.figures import layer
 from dashboard.results import Results
 from dashboard.session import Session
 
@@ -47,3 +49,18 @@ def visit(engine):
         asyncio.run(main())
 
     return run
+
+
+def painted_mask(figure, shape_yx: tuple[int, int]) -> np.ndarray:
+    """The pixels a map marks as selected, of which only a box around them travels; bool (y, x)."""
+    data = layer(figure, "mask").data_source.data
+    whole = np.zeros(shape_yx, bool)
+    height, width = data["image"][0].shape
+    top, left = round(data["y"][0] + 0.5), round(data["x"][0] + 0.5)
+    whole[top : top + height, left : left + width] = data["image"][0] != 0
+    return whole
+
+
+@pytest.fixture
+def mask_of():
+    return painted_mask

@@ -92,7 +92,7 @@ def shown(engine, view_class, choose=None):
     return asyncio.run(main())
 
 
-def test_the_map_paints_the_element_above_its_threshold(engine):
+def test_the_map_paints_the_element_above_its_threshold(engine, mask_of):
     def choose(session):
         session.element = "Fe"
         session.threshold = 0.3
@@ -108,7 +108,7 @@ def test_the_map_paints_the_element_above_its_threshold(engine):
     np.testing.assert_array_equal(grey, results.opened.total_counts)
     labels = layer(figure, "clusters").data_source.data["image"][0].astype(int) - 1
     np.testing.assert_array_equal(labels, results.clusters.clustering.labels)
-    mask = layer(figure, "mask").data_source.data["image"][0]
+    mask = mask_of(figure, grey.shape)
     np.testing.assert_array_equal(mask, results.clusters.clustering.labels == 0)
     assert layer(figure, "mask").visible
 

@@ -103,7 +103,7 @@ def test_the_address_carries_how_the_picture_lies():
     assert "a part of the scan" in notices[0]
 
 
-def test_the_whole_map_turns_with_the_picture(engine):
+def test_the_whole_map_turns_with_the_picture(engine, mask_of):
     async def main():
         session = Session()
         results = Results(engine, session)
@@ -122,7 +122,7 @@ def test_the_whole_map_turns_with_the_picture(engine):
         }  # fmt: skip
         await results.settled()
         assert np.argwhere(results.selected.mask).tolist() == [[0, 0], [0, 1], [0, 2], [0, 3]]
-        mask = layer(view._figure, "mask").data_source.data["image"][0]
+        mask = mask_of(view._figure, picture.shape)
         assert np.argwhere(mask).tolist() == [[0, 11], [1, 11], [2, 11], [3, 11]]
 
     asyncio.run(main())
