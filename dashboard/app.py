@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import stock
+from dashboard.canvas.photograph import PhotographLayer
 from dashboard.components import Notice, Tour
 from dashboard.history import History
 from dashboard.latest import explain
@@ -33,6 +34,7 @@ from dashboard.views.map import MapView
 from dashboard.views.map_grid import MapGridView
 from dashboard.views.mix import MixView
 from dashboard.views.periodic_table import PeriodicTableView
+from dashboard.views.photograph import PhotographView
 from dashboard.views.pigments import PigmentsView
 from dashboard.views.preprocessing import PreprocessingView
 from dashboard.views.regions import RegionsView
@@ -92,6 +94,7 @@ def compose(
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
     )
+    PhotographLayer(session, results, views[0].canvas.figure)
     export = ExportView(session, results)
     acts = {**_acts(session, results, tour), EXPORT: Act("Export", export.build)}
     stage = Stage(session, acts)
@@ -130,6 +133,7 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
         "tree": Act("Tree of the clusters", lambda: TreeView(session, results)),
         "nodes": Act("Grid of the self-organising map", lambda: NodesView(session, results)),
         "mix": Act("Three elements in one picture", lambda: MixView(session, results)),
+        "photo": Act("Photograph", lambda: PhotographView(session, results)),
     }
 
 

@@ -126,7 +126,7 @@ class LinkedMap:
 
     def __init__(self, key: str, *, is_rgba: bool = False) -> None:
         self.key = key
-        self.figure = fig = _blank_figure(key)
+        self.figure = fig = blank_figure(key)
         self.grey = LinearColorMapper(palette=list(GREYS), low=0, high=1)
         self.mapper = LinearColorMapper(
             palette=list(MAP_COLOURS), low=0.5, high=1, low_color=CLEAR, nan_color=CLEAR
@@ -202,7 +202,8 @@ def _placed(**images: np.ndarray) -> dict:
     return {**held, "x": [-0.5], "y": [-0.5], "dw": [width], "dh": [height]}
 
 
-def _blank_figure(key: str) -> Figure:
+def blank_figure(key: str) -> Figure:
+    """A figure for pictures: it can be moved and zoomed, and has neither axes nor toolbar."""
     wheel, move = WheelZoomTool(description="Zoom"), PanTool(description="Move")
     fig = Figure(
         name=f"{key}-figure", tools=[move, wheel, ResetTool()], toolbar_location=None,

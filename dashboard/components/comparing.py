@@ -42,3 +42,22 @@ class MixChannels(_Component):
     items = param.List([], doc="{symbol, word, colour, low, high, text}; percentiles.")
     options = param.List([], doc="(word, symbol)")
     _esm = _code("mix_channels")
+
+
+class PhotoUpload(_Component):
+    """Takes an image file and sends it in pieces."""
+
+    received = param.Integer(0, doc="Bytes that have arrived; the next piece follows.")
+    most_bytes = param.Integer(0)
+    has_photo = param.Boolean(False)
+    _esm = _code("photo_upload")
+
+
+class PhotoPoints(_Component):
+    """Control points with their residuals, and what can be done with them."""
+
+    items = param.List([], doc="{n, away}")
+    told = param.String("", doc="What to do next.")
+    summary = param.String("")
+    can_refine = param.Boolean(False)
+    _esm = _code("photo_points")

@@ -15,6 +15,7 @@ from dashboard.latest import Deliver
 from dashboard.results.exporting import ExportResults
 from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
+from dashboard.results.photograph import PhotographResults
 from dashboard.results.regions import RegionResults
 from dashboard.results.spectrum import SpectrumResults
 from dashboard.session import Session
@@ -23,7 +24,9 @@ from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
 
 
-class Results(MapResults, RegionResults, GroupResults, ExportResults, SpectrumResults):
+class Results(
+    MapResults, RegionResults, GroupResults, ExportResults, SpectrumResults, PhotographResults
+):
     """Results of one session. Set only here; views watch."""
 
     def __init__(self, engine: Any, session: Session, deliver: Deliver | None = None) -> None:

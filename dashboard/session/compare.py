@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 import param
 
-from dashboard.session.carried import Carried, choice, either, flag
+from dashboard.session.carried import Carried, choice, either, flag, whole
 from dashboard.session.kept import Kept
 
 KINDS = ("probability", "fit", "roi", "lines", "ratio", "component")
@@ -98,7 +98,7 @@ FULL_RANGE = ((1.0, 99.0),) * 3
 
 
 class CompareChoices(param.Parameterized):
-    """Choices of the maps side by side and of the mix."""
+    """Choices of the maps side by side, of the mix, and of the photograph."""
 
     compare_panes = param.ClassSelector(class_=tuple, default=SIDE_BY_SIDE, doc="Of Shown.")
     compare_common = param.Boolean(False, doc="One range of colours for maps of one unit.")
@@ -112,6 +112,10 @@ class CompareChoices(param.Parameterized):
     )
     mix_colours = param.Selector(objects=list(MIX_COLOURS), default="rgb")
 
+    photo_opacity = param.Integer(
+        0, bounds=(0, 100), doc="Of the photograph over the map, percent; 0: it is not shown."
+    )
+
     ADDRESS: ClassVar[Mapping[str, Carried]] = {
         "panes": Carried(
             "compare_panes", lambda panes: ",".join(p.to_text() for p in panes), _read_panes
@@ -123,6 +127,7 @@ class CompareChoices(param.Parameterized):
         "mixrange": Carried(
             "mix_ranges", lambda r: ",".join(f"{low:g}-{high:g}" for low, high in r), _read_ranges
         ),
+        "photo": whole("photo_opacity", 0, 100),
         "mixcolours": choice("mix_colours", MIX_COLOURS),
     }
     KEPT: ClassVar[tuple[Kept, ...]] = ()

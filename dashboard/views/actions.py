@@ -21,6 +21,7 @@ _ACTS = [
      "Maps side by side: methods, elements, single lines and their ratios, two scans"],
     ["mix", "palette", "Three elements in one picture",
      "Three elements in one picture, each in its own colour"],
+    ["photo", "photo", "Photograph", "A photograph of the object, laid over the map"],
 ]  # fmt: skip
 _ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; gap: 8px; }
 :host > * { margin: 0 !important; flex: none; }"""
