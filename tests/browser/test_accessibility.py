@@ -6,8 +6,17 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+DARK_TOO = ("", "&theme=dark")
 
-@pytest.mark.parametrize("query", ["", "?theme=dark", "?open=help", "?theme=dark&open=help"])
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?theme=dark",
+        *(f"?open={act}{theme}" for act in ("help", "table", "maps") for theme in DARK_TOO),
+    ],
+)
 def test_axe_finds_nothing_serious(visit, address, query):
     from axe_playwright_python.sync_playwright import Axe
 
