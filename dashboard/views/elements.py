@@ -134,7 +134,7 @@ class RailView(pn.viewable.Viewer):
             ramp=ramp(MAP_PALETTES[self.session.colours]),
             start=start,
             value=self.session.threshold,
-            label=f"Threshold{self._counted()}" if self.results.unit else f"Threshold for {element}",
+            label=f"Threshold{self._counted() or ' for ' + element}",
             description=f"{what}: in colour from here on",
         )
 
