@@ -38,6 +38,7 @@ from dashboard.views.photograph import PhotographView
 from dashboard.views.pigments import PigmentsView
 from dashboard.views.preprocessing import PreprocessingView
 from dashboard.views.regions import RegionsView
+from dashboard.views.scatter import CorrelationView, ScatterView
 from dashboard.views.small_maps import SmallMapsView
 from dashboard.views.source import SourceView
 from dashboard.views.spectrum import SpectrumView
@@ -88,9 +89,8 @@ def compose(
     results.param.watch(lambda *e: links.write(), "opened")
     results.param.watch(lambda *e: history.begin(), "opened")
     map_view = partial(MapView, below=SmallMapsView(session, results))
-    views = [
-        view(session, results) for view in (map_view, SpectrumView, EmbeddingView, ClustersView)
-    ]
+    points_view = partial(EmbeddingView, elements=lambda: ScatterView(session, results))
+    views = [view(session, results) for view in (map_view, SpectrumView, points_view, ClustersView)]
     notice = Notice(
         items=list(notices), sizing_mode="stretch_width", styles={"grid-area": "notice"}
     )
@@ -131,6 +131,7 @@ def _acts(session: Session, results: Results, tour: Tour) -> dict[str, Act]:
         "table": Act("Periodic table", lambda: PeriodicTableView(session, results)),
         "maps": Act("All maps", lambda: MapGridView(session, results)),
         "tree": Act("Tree of the clusters", lambda: TreeView(session, results)),
+        "correlations": Act("How elements go together", lambda: CorrelationView(session, results)),
         "nodes": Act("Grid of the self-organising map", lambda: NodesView(session, results)),
         "mix": Act("Three elements in one picture", lambda: MixView(session, results)),
         "photo": Act("Photograph", lambda: PhotographView(session, results)),

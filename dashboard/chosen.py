@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from dashboard.axes import on_axis
 from dashboard.pictures import inside
 from dashboard.session import Selection
 from xrfengine.errors import SettingsError
@@ -75,6 +76,14 @@ class Ground:
                     "Let the clusters be found, or draw on the map.",
                 )
             return self.clusters.clustering.pixels(step.cluster)
+        if step.source == "scatter":
+            # Counts by a fit or in a window share an axis; probabilities have their own.
+            kind = "probability" if step.method in ("probability", "cluster") else step.method
+            points = [
+                on_axis(self.map_values(replace(step, element=symbol)).ravel(), kind, step.is_log)
+                for symbol in (step.element, step.element_up)
+            ]
+            return inside(np.column_stack(points), vertices).reshape(self.shape_yx)
         if step.source == "threshold":
             return self.map_values(step) >= step.threshold
         return mask_of_runs(step.runs, self.shape_yx)
@@ -106,6 +115,8 @@ def selection_title(chosen: Selection, mask: np.ndarray) -> str:
         return f"Cluster {chosen.cluster + 1}, {pixels}"
     if chosen.source == "threshold":
         return f"{pixels} with {chosen.element} ≥ {chosen.threshold:.3g}"
+    if chosen.source == "scatter":
+        return f"{pixels} by {chosen.element} and {chosen.element_up}"
     if chosen.source == "runs":
         return f"{chosen.name}, {pixels}"
     return f"{pixels} {_FROM[chosen.source]}"

@@ -13,9 +13,11 @@ from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
     CustomJS,
+    CustomJSTickFormatter,
     HoverTool,
     LassoSelectTool,
     LinearColorMapper,
+    NumeralTickFormatter,
     PanTool,
     ResetTool,
     Tool,
@@ -173,6 +175,21 @@ def drag_tools() -> dict[str, Tool]:
         "wheel": WheelZoomTool(description="Zoom"),
         "reset": ResetTool(),
     }
+
+
+def decades() -> CustomJSTickFormatter:
+    """Names the ticks of an axis of decimal logarithms by their values."""
+    return CustomJSTickFormatter(
+        code="""
+        const v = 10 ** tick
+        return v >= 100 ? Math.round(v).toLocaleString("en-US") : String(+v.toPrecision(2))
+        """
+    )
+
+
+def plain_numbers() -> NumeralTickFormatter:
+    """Thousands separated, no more decimals than needed."""
+    return NumeralTickFormatter(format="0,0.[00]")
 
 
 def selection_mailbox(fig: Figure, name: str = "") -> ColumnDataSource:

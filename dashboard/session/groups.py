@@ -8,11 +8,15 @@ from typing import Any, ClassVar
 
 import param
 
-from dashboard.session.carried import Carried, choice, whole
+from dashboard.session.carried import Carried, choice, flag, text, whole
 from dashboard.session.kept import Kept
 
 CLUSTER_METHODS = ("umap-hdbscan", "som")
 COLOUR_BY = ("cluster", "element", "region", "density")
+
+
+POINTS = ("embedding", "elements")
+COEFFICIENTS = ("spearman", "pearson")
 LONGEST_NAME = 60
 MOST_KEPT = 2_000
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -65,6 +69,14 @@ class GroupChoices(param.Parameterized):
     cluster = param.Integer(
         None, allow_None=True, bounds=(0, None), doc="The chosen cluster, by its number from 0."
     )
+    points = param.Selector(objects=list(POINTS), default="embedding", doc="What points show.")
+    across = param.String("", doc="Element along the scatter's axis; empty: the one on the map.")
+    up = param.String("", doc="The other element of the scatter; empty: the most frequent other.")
+    log_axes = param.Boolean(False, doc="Of the scatter.")
+    coefficient = param.Selector(objects=list(COEFFICIENTS), default="spearman")
+    table_of = param.String(
+        "", doc="Pixels of the correlation table: empty: all; selection; the id of a region."
+    )
     cluster_names = param.Dict({}, doc="By a digest of the pixels of a cluster: its name.")
     cluster_merges = param.ClassSelector(
         class_=tuple, default=(), doc="Clusters made one, each as a tuple of such digests, in turn."
@@ -83,6 +95,12 @@ class GroupChoices(param.Parameterized):
         "rows": whole("som_rows", 1, 12),
         "columns": whole("som_columns", 1, 12),
         "cluster": whole("cluster", 0, None),
+        "points": choice("points", POINTS),
+        "across": text("across"),
+        "up": text("up"),
+        "axes": flag("log_axes"),
+        "coefficient": choice("coefficient", COEFFICIENTS),
+        "within": text("table_of"),
     }
     KEPT: ClassVar[tuple[Kept, ...]] = (
         Kept("cluster_names", dict, read_names),

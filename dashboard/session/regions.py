@@ -15,11 +15,13 @@ from xrfengine.errors import SettingsError
 from xrfengine.regions import Operation, Region, checked_runs
 
 OPERATIONS: tuple[str, ...] = get_args(Operation)
-Source = Literal["map", "brush", "pixel", "embedding", "cluster", "threshold", "runs", "parts"]
+Source = Literal[
+    "map", "brush", "pixel", "embedding", "cluster", "threshold", "scatter", "runs", "parts"
+]
 MOST_PARTS = 5_000
 MOST_REGIONS = 500
 LONGEST_NAME = 80
-_FEWEST_VERTICES = {"map": 3, "brush": 1, "pixel": 1, "embedding": 3}
+_FEWEST_VERTICES = {"map": 3, "brush": 1, "pixel": 1, "embedding": 3, "scatter": 3}
 _DAMAGED = "its selection is damaged"
 
 
@@ -41,6 +43,9 @@ class Selection:
         ``cluster``, by its number
     ``"threshold"``
         pixels of the map of ``element`` by ``method`` over ``region_px`` at or above ``threshold``
+    ``"scatter"``
+        a polygon of ``vertices`` in the scatter of ``element`` and ``element_up``, on logarithmic
+        axes if ``is_log``, of the maps by ``method`` over ``region_px``
     ``"runs"``
         any pixels, as ``runs`` (start, length, …) over the flattened image, called ``name``
     ``"parts"``
@@ -52,6 +57,8 @@ class Selection:
     cluster: int | None = None
     radius_px: float = 0.0
     element: str = ""
+    element_up: str = ""
+    is_log: bool = False
     method: str = "probability"
     region_px: int = 1
     threshold: float = 0.0
@@ -102,6 +109,8 @@ class Selection:
             cluster=None if number is None else int(number),
             radius_px=float(state.get("radius_px", 0.0)),
             element=str(state.get("element", "")),
+            element_up=str(state.get("element_up", "")),
+            is_log=bool(state.get("is_log", False)),
             method=str(state.get("method", "probability")),
             region_px=int(state.get("region_px", 1)),
             threshold=float(state.get("threshold", 0.0)),
@@ -126,6 +135,10 @@ class Selection:
             return bool(self.element) and 1 <= self.region_px <= 100
         if self.source == "runs":
             return bool(self.runs)
+        if self.source == "scatter" and not (
+            self.element and self.element_up and 1 <= self.region_px <= 100
+        ):
+            return False
         if self.source == "brush" and not 0 < self.radius_px <= 10_000:
             return False
         fewest = _FEWEST_VERTICES.get(self.source)
@@ -137,6 +150,8 @@ _WRITTEN = (
     "cluster",
     "radius_px",
     "element",
+    "element_up",
+    "is_log",
     "method",
     "region_px",
     "threshold",
