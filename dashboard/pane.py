@@ -17,7 +17,8 @@ _TITLE = """:host { display: flex; flex-flow: row nowrap; align-items: center; g
   overflow: hidden; min-width: 0; }
 :host > * { flex: none; margin: 0 !important; align-self: center !important; }"""
 _BODY = """:host { position: relative; flex: 1 1 0; min-height: 0; min-width: 0; overflow: hidden;
-  display: flex; flex-direction: column; }"""
+  flex-direction: column; }"""
+# No display there: it would show a body that is not visible.
 _OVER = """:host { position: absolute !important; inset: 0 !important; width: 100% !important;
   height: 100% !important; z-index: 5; margin: 0 !important; }
 :host > div { position: absolute; inset: 0; pointer-events: none; }"""

@@ -11,7 +11,6 @@ import panel as pn
 from dashboard import figures
 from dashboard.axes import axis_limits, axis_title, on_axis
 from dashboard.components import Choice, CorrelationTable, ScatterBar, Tools
-from dashboard.names import element_name
 from dashboard.pane import body, show_state, state_cover
 from dashboard.points import COLOUR_NAMES, PointsPlot
 from dashboard.results import Results
@@ -125,7 +124,7 @@ class ScatterView(pn.viewable.Viewer):
         symbols = [*(e for e in maps.elements if e in found), *(
             e for e in maps.elements if e not in found)]  # fmt: skip
         self._bar.param.update(
-            elements=[(f"{e} {element_name(e)}", e) for e in symbols],
+            elements=[(e, e) for e in symbols],
             across=pair[0], up=pair[1], log=session.log_axes,
         )  # fmt: skip
         self._show_correlation()
@@ -135,7 +134,7 @@ class ScatterView(pn.viewable.Viewer):
             return
         maps, across, up, _ = self._shown
         selected = self.results.selected
-        mask, where = (None, "") if selected is None else (selected.mask, "selection, ")
+        mask, where = (None, "whole scan, ") if selected is None else (selected.mask, "selection, ")
         self._correlate.start(
             partial(_correlated, maps, (across, up), mask),
             then=lambda told: self._bar.param.update(text=_told(told, where)),
@@ -182,7 +181,7 @@ def _told(told: Correlations, where: str) -> str:
         "–" if np.isnan(r := each[0, 1]) else f"{r:.2f}".replace("-", "−")
         for each in (told.pearson, told.spearman)
     )
-    return f"Pearson {pearson}, Spearman {spearman} ({where}{told.n_pixels:,} px)"
+    return f"Pearson {pearson}, Spearman {spearman}\n{where}{told.n_pixels:,} pixels"
 
 
 class CorrelationView(pn.viewable.Viewer):

@@ -73,11 +73,11 @@ def test_the_correlation_follows_the_selection(visit):
         view = ScatterView(session, results)
         view.show(True)
         await results.settled()
-        assert "768 px" in view._bar.text
+        assert "whole scan, 768 pixels" in view._bar.text
         assert "Spearman −" in view._bar.text, "they lie in different quarters"
         session.selection = Selection("map", ((1, 1), (9, 1), (9, 7), (1, 7)))
         await results.settled()
-        assert f"selection, {results.selected.mask.sum()} px" in view._bar.text
+        assert f"selection, {results.selected.mask.sum()} pixels" in view._bar.text
 
     visit(steps)
 
@@ -136,6 +136,7 @@ def test_the_table_shows_all_found_elements_within_a_region(visit):
 def test_points_are_coloured_by_region(visit):
     async def steps(session, results):
         pane = EmbeddingView(session, results)
+        pane._show_embedding()
         session.colour_by = "region"
         results.keep(np.arange(768).reshape(24, 32) < 300, "one")
         await results.settled()
