@@ -13,8 +13,6 @@ from dashboard.session.kept import Kept
 
 CLUSTER_METHODS = ("umap-hdbscan", "som")
 COLOUR_BY = ("cluster", "element", "region", "density")
-
-
 POINTS = ("embedding", "elements")
 COEFFICIENTS = ("spearman", "pearson")
 LONGEST_NAME = 60

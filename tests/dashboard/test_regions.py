@@ -385,10 +385,10 @@ def test_the_embedding_is_coloured_by_region(visit):
         session.draw(LEFT)
         results.keep_selection()
         await results.settled()
-        await view._shade.finished()
+        await view._plot._shade.finished()
 
         def share_of(colour):
-            image = figures.layer(view._figure, "points").data_source.data["image"][0]
+            image = figures.layer(view._plot.figure, "points").data_source.data["image"][0]
             parts = [(image >> shift) & 255 for shift in (0, 8, 16)]
             wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
             return np.all([p == w for p, w in zip(parts, wanted, strict=True)], axis=0).mean()
@@ -396,11 +396,11 @@ def test_the_embedding_is_coloured_by_region(visit):
         (region,) = session.regions
         assert share_of(region.colour) > 0
         session.change_region(region.id, colour="#112233")
-        await view._shade.finished()
+        await view._plot._shade.finished()
         assert share_of(region.colour) == 0
         assert share_of("#112233") > 0
         session.hidden_regions = (region.id,)
-        await view._shade.finished()
+        await view._plot._shade.finished()
         assert share_of("#112233") == 0
 
     visit(steps)

@@ -133,23 +133,6 @@ def test_the_table_shows_all_found_elements_within_a_region(visit):
     visit(steps)
 
 
-def test_points_are_coloured_by_region(visit):
-    async def steps(session, results):
-        pane = EmbeddingView(session, results)
-        pane._show_embedding()
-        session.colour_by = "region"
-        results.keep(np.arange(768).reshape(24, 32) < 300, "one")
-        await results.settled()
-        await pane._plot._shade.finished()
-        image = pane._plot.figure.renderers[0].data_source.data["image"][0]
-        red_green_blue = {int(v) & 0xFFFFFF for v in np.unique(image) if v >> 24}
-        wanted = session.regions[0].colour.lstrip("#")
-        r, g, b = (int(wanted[i : i + 2], 16) for i in (0, 2, 4))
-        assert (b << 16) | (g << 8) | r in red_green_blue
-
-    visit(steps)
-
-
 def test_axes_show_counts_of_zero_and_below():
     values = np.array([-3.0, 0.0, 0.5, 10.0, 1000.0])
     np.testing.assert_allclose(on_axis(values, "roi", True)[:3], np.log10(0.5))
