@@ -73,7 +73,7 @@ class SpectrumView(pn.viewable.Viewer):
         on_results(lambda *e: self._show_regions(), "regions")
         on_session(lambda *e: self._show_all(), ["scale", "statistic", "equal_area"])
         on_session(lambda *e: self._show_regions(), "hidden_curves")
-        on_session(lambda *e: self._show_lines(), "element")
+        on_session(lambda *e: (self._show_lines(), self._show_names()), "element")
         on_session(lambda *e: self._show_fit(), "show_fit")
         on_session(lambda *e: self._show_window(), "energy_window_kev")
         on_session(lambda *e: self._show_peak(), "peak_kev")
@@ -294,6 +294,8 @@ class SpectrumView(pn.viewable.Viewer):
         counts = whole if chosen is None else chosen
         source = figures.layer(self.figure.model, "peaks").data_source
         names = self.results.peak_names if counts is not None and self._heights else ()
+        # The chosen element's lines have names of their own, above.
+        names = [name for name in names if name.line.element != self.session.element]
         channels = [min(max(round(name.channel), 0), counts.size - 1) for name in names]
         text = [f"{name.line.element} {name.line.name}" for name in names]
         tops = np.array([counts[max(c - 2, 0) : c + 3].max() for c in channels])
