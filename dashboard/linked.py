@@ -6,6 +6,7 @@ is the part of the scan that is seen, and the place the pointer is at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,8 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure as Figure
 
+from dashboard.canvas.viewport import WHOLE_UP_TO_PX, Join, joined
+from dashboard.display import Display
 from dashboard.figures import CLEAR, keep_square, layer
 from dashboard.pictures import GREYS, MAP_COLOURS
 
@@ -68,23 +71,25 @@ requestAnimationFrame(() => {
         const tell = window.__xrf_readouts?.get(keys[i])
         if (!tell) return
         if (!inside) { tell(""); return }
-        const data = sources[i].data, unit = sources[i].tags[0]
-        const at = row * home.nx + column
+        const data = sources[i].data, [unit, step, way, words] = sources[i].tags
+        const columns = Math.ceil(home.nx / step)
+        const at = Math.floor(row / step) * columns + Math.floor(column / step)
+        const dx = column - way[4], dy = row - way[5]
+        const place = [dx * way[0] + dy * way[2], dx * way[1] + dy * way[3]]
         const number = (value) => unit == "probability" ? value.toFixed(2)
             : unit == "ratio" ? value.toPrecision(3)
             : value.toLocaleString("en-US", {maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0})
-        let text = `column ${column}, row ${row}`
+        let text = `column ${place[0]}, row ${place[1]}`
         if (unit == "mix") {
-            const words = sources[i].tags[1]
             text += ": " + words.map((word, k) =>
                 `${word} ${Math.round(data["share" + k][0][at] / 2.55)} %`).join(", ")
         } else {
             const value = data.image[0][at]
             const error = data.error?.[0]?.[at]
-            const words = {probability: "probability ", counts: "", ratio: "ratio "}[unit] ?? ""
+            const kind = {probability: "probability ", ratio: "ratio "}[unit] ?? ""
             if (value == null || Number.isNaN(value)) text += ": not measured"
             else {
-                text += `: ${words}${number(value)}`
+                text += `: ${kind}${number(value)}`
                 if (error != null && !Number.isNaN(error)) text += ` ± ${number(error)}`
                 if (unit == "counts") text += " net counts"
             }
@@ -135,7 +140,7 @@ class LinkedMap:
         place = {name: name for name in ("image", "x", "y", "dw", "dh")}
         self.below = ColumnDataSource(data=dict(data))
         fig.image(**place, source=self.below, color_mapper=self.grey, name="grey")
-        self.source = ColumnDataSource(data=dict(data), tags=["counts"])
+        self.source = ColumnDataSource(data=dict(data), tags=["counts", 1, [1, 0, 0, 1, 0, 0]])
         if is_rgba:
             self.source.data = {**data, "image": [np.zeros((1, 1), np.uint32)]}
             fig.image_rgba(**place, source=self.source, name="values")
@@ -152,25 +157,42 @@ class LinkedMap:
         fig.add_layout(self.down)
         self.size = keep_square(fig)
 
-    def show_grey(self, image: np.ndarray, limits: tuple[float, float]) -> None:
-        """The picture below: counts (y, x), and where it is dark and light."""
+    def show_grey(
+        self, image: np.ndarray, limits: tuple[float, float], display: Display | None = None
+    ) -> None:
+        """The picture below: counts (y, x) of the scan, and where it is dark and light."""
         self.grey.update(low=limits[0], high=limits[1])
-        self.below.data = _placed(image=image)
+        display = display or Display(image.shape)
+        self.below.data = _placed(display, "mean", image=image)
 
-    def show_values(self, unit: str, low: float, high: float, **images: np.ndarray) -> None:
-        """The map: ``image`` and, where it is known, ``error``; each (y, x)."""
+    def show_values(
+        self, unit: str, low: float, high: float, display: Display | None = None,
+        **images: np.ndarray,
+    ) -> None:  # fmt: skip
+        """The map: ``image`` and, where it is known, ``error``; each (y, x) of the scan."""
+        display = display or Display(images["image"].shape)
         self.mapper.update(low=low, high=high)
-        self.source.update(data=_placed(**images), tags=[unit])
-        self._resize(images["image"])
+        self.source.update(
+            data=_placed(display, "max", **images), tags=[unit, _step(display), _way(display)]
+        )
+        self._resize(display)
 
-    def show_colours(self, rgba: np.ndarray, words: Sequence[str], **images: np.ndarray) -> None:
+    def show_colours(
+        self, rgba: np.ndarray, words: Sequence[str], display: Display | None = None,
+        **images: np.ndarray,
+    ) -> None:  # fmt: skip
         """Finished colours, uint32 (y, x), and what the pointer tells: ``share0``… of 255."""
-        self.source.update(data=_placed(image=rgba, **images), tags=["mix", list(words)])
-        self._resize(rgba)
+        display = display or Display(rgba.shape)
+        self.source.update(
+            data=_placed(display, "pick", image=rgba, **images),
+            tags=["mix", _step(display), _way(display), list(words)],
+        )
+        self._resize(display)
 
-    def _resize(self, image: np.ndarray) -> None:
-        if self.size.tags != [image.shape[1], image.shape[0]]:
-            self.size.tags = [image.shape[1], image.shape[0]]
+    def _resize(self, display: Display) -> None:
+        height, width = display.shape
+        if self.size.tags != [width, height]:
+            self.size.tags = [width, height]
 
 
 def link(maps: Sequence[LinkedMap]) -> None:
@@ -196,10 +218,22 @@ def link(maps: Sequence[LinkedMap]) -> None:
             fig.js_on_event(event, CustomJS(args={"fig": fig, **told}, code=code))
 
 
-def _placed(**images: np.ndarray) -> dict:
-    height, width = images["image"].shape
-    held = {name: [image] for name, image in images.items()}
-    return {**held, "x": [-0.5], "y": [-0.5], "dw": [width], "dh": [height]}
+def _step(display: Display) -> int:
+    """Pixels of a large scan that are joined to one, along each side."""
+    return max(1, math.ceil(math.sqrt(math.prod(display.shape) / WHOLE_UP_TO_PX)))
+
+
+def _way(display: Display) -> list[int]:
+    """From a pixel of the picture to the scan's: turn, row by row, and shift."""
+    turn, shift = display.matrix
+    return [*turn.ravel().tolist(), *shift.tolist()]
+
+
+def _placed(display: Display, join: Join, **images: np.ndarray) -> dict:
+    step = _step(display)
+    held = {name: [joined(display.shown(image), step, join)] for name, image in images.items()}
+    rows, columns = held["image"][0].shape
+    return {**held, "x": [-0.5], "y": [-0.5], "dw": [columns * step], "dh": [rows * step]}
 
 
 def blank_figure(key: str) -> Figure:

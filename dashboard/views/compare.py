@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import panel as pn
 
-from dashboard.compared import Picture, Wanted, picture
+from dashboard.compare_pane import OF_ELEMENT, PANE, ROW, ComparePane
+from dashboard.compared import Wanted
 from dashboard.components import Choice, Toggle, Tools
-from dashboard.components.comparing import Readout, SmallSpectrum
-from dashboard.linked import LinkedMap, link
+from dashboard.display import CHOICES, Display
+from dashboard.linked import link
 from dashboard.names import element_name
-from dashboard.pane import body, show_state, state_cover
+from dashboard.pictures import MAP_PALETTES
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.compare import MOST_PANES, N_COMPONENTS, SIDE_BY_SIDE, Shown
-from dashboard.shown import READY, State, failed_state
-from xrfengine.errors import XRFError
 
-KIND_WORDS = [
-    ("Probability", "probability"),
-    ("Net counts, fitted", "fit"),
-    ("Counts in a window", "roi"),
-    ("Single lines, fitted", "lines"),
-    ("Ratio of lines", "ratio"),
-    ("Component", "component"),
-]
-_KINDS_TOLD = (
-    "Probability: that the element is visible. Net counts, fitted: of its main lines, with their "
-    "standard error. Counts in a window: around its main line. Single lines: one group, such as "
-    "Pb M. Ratio of lines: softer over harder lines of one element; where it is low, the element "
-    "lies deeper or under more. Component: what parts of the spectra come and go together (NMF)"
-)
 _STAGE_PX = (1140, 740)
 _AROUND_MAP_PX = 110
 """Room for the maps in a window of 1440×900, and of that what is no map."""
-_OF_ELEMENT = ("probability", "fit", "roi")
 _GRID = """:host { display: grid !important; gap: 1px; background: var(--xrf-hairline);
   min-height: 0; min-width: 0; flex: 1 1 0; overflow: hidden; grid-auto-rows: 0; }
 :host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto; }"""
-_PANE = """:host { display: flex; flex-direction: column; min-width: 0; min-height: 0; gap: 0;
-  background: var(--xrf-surface); overflow: hidden; }"""
-_ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; flex: none; gap: 8px;
-  height: 40px; padding: 0 8px; border-bottom: 1px solid var(--xrf-hairline); overflow: hidden; }
-:host > * { flex: 0 1 auto; min-width: 0; margin: 0 !important; }"""
 
 
 def _columns_and_rows(number: int, shape_yx: tuple[int, int]) -> tuple[int, int]:
@@ -60,156 +38,6 @@ def _columns_and_rows(number: int, shape_yx: tuple[int, int]) -> tuple[int, int]
     return max([(number, 1), *([(2, 2)] if number > 2 else [(1, 2)])], key=scale)
 
 
-class ComparePane:
-    """One of the maps side by side, with its own choice of what it shows."""
-
-    def __init__(
-        self,
-        key: str,
-        results: Results,
-        choose: Callable[[Shown], None],
-        arrived: Callable[[], None],
-    ) -> None:
-        self.map = LinkedMap(key)
-        self.picture: Picture | None = None
-        self._results, self._choose, self._arrived = results, choose, arrived
-        self._work = results.further_work(is_listed=True)
-        self._wanted: Wanted | None = None
-        self._drawn: Wanted | None = None
-        self._shown = Shown()
-        self._elements: list[tuple[str, str]] = []
-        self._kind = Choice(options=KIND_WORDS, label="", description=_KINDS_TOLD, margin=0)
-        self._name = Choice(label="", description="Of which element, lines or component", margin=0)
-        self._scan = Choice(label="", description="Of which scan", margin=0, visible=False)
-        self._kind.param.watch(self._take_kind, "value")
-        self._name.param.watch(self._take_name, "value")
-        self._scan.param.watch(self._take_scan, "value")
-        self._readout = Readout(key=key, margin=0, sizing_mode="stretch_width", height=25)
-        self._spectrum = SmallSpectrum(
-            margin=0, sizing_mode="stretch_width", height=96, visible=False
-        )
-        self._cover = state_cover(self._act)
-        self.layout = pn.Column(
-            pn.Row(
-                self._kind, self._name, self._scan,
-                stylesheets=[_ROW], margin=0, sizing_mode="stretch_width",
-            ),
-            body(
-                pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0), self._cover
-            ),
-            self._spectrum,
-            self._readout,
-            stylesheets=[_PANE], margin=0, css_classes=["xrf-compare-pane"],
-            sizing_mode="stretch_both",
-        )  # fmt: skip
-        self._show_state(State("loading", "Opening the scan"))
-
-    def offer(
-        self, shown: Shown, elements: list[tuple[str, str]], scans: list[tuple[str, str]]
-    ) -> None:
-        """What is chosen, and what can be."""
-        self._shown, self._elements = shown, elements
-        self._scan.visible = len(scans) > 1
-        self._scan.param.update(options=scans, value=shown.scan)
-        self._kind.value = shown.kind
-        self._offer_names()
-
-    def _offer_names(self) -> None:
-        if self._shown.kind in _OF_ELEMENT:
-            options = self._elements
-        else:
-            first = (
-                "Nearest to the element" if self._shown.kind == "component" else "Of the element"
-            )
-            is_drawn = self.picture is not None and self._drawn is self._wanted
-            if is_drawn and not self._shown.name:
-                first += f": {self.picture.title}"
-            options = [(first, ""), *(self.picture.names if is_drawn else ())]
-        name = self._shown.name
-        if name not in [value for _, value in options]:
-            options = [*options, (name.replace("-", " "), name)]
-        self._name.param.update(options=options, value=name)
-
-    def _take_kind(self, event) -> None:
-        if event.new and event.new != self._shown.kind:
-            keeps = {event.new, self._shown.kind} <= set(_OF_ELEMENT)
-            name = self._shown.name if keeps else ""
-            self._choose(replace(self._shown, kind=event.new, name=name))
-
-    def _take_name(self, event) -> None:
-        if event.new != self._shown.name:
-            self._choose(replace(self._shown, name=event.new))
-
-    def _take_scan(self, event) -> None:
-        if event.new != self._shown.scan:
-            self._choose(replace(self._shown, scan=event.new))
-
-    # ---- the map
-
-    def show(self, wanted: Wanted) -> None:
-        """Paint what is wanted, unless it is there already."""
-        if wanted == self._wanted:
-            return
-        self._wanted = wanted
-        words = next(word for word, kind in KIND_WORDS if kind == wanted.shown.kind)
-        if self.picture is None:
-            self._show_state(State("loading", "Preparing the map"))
-        self._work.start(
-            partial(picture, self._results.engine, wanted),
-            then=self._paint,
-            failed=self._fail,
-            stopped=self._stop,
-            progressed=lambda fraction, message: self._show_state(
-                State("loading", message or words, fraction=fraction, action="Cancel")
-            ),
-            label=f"{words}, side by side",
-        )
-
-    def _paint(self, drawn: Picture) -> None:
-        self.picture, self._drawn = drawn, self._wanted
-        self.map.show_grey(drawn.total_counts, drawn.grey)
-        images = {"image": drawn.values}
-        if drawn.errors is not None:
-            images["error"] = drawn.errors
-        self.map.show_values(drawn.unit, drawn.low, drawn.high, **images)
-        self._readout.idle = " · ".join(filter(None, (drawn.title, drawn.detail)))
-        spectrum = drawn.spectrum
-        self._spectrum.visible = spectrum is not None
-        if spectrum is not None:
-            self._spectrum.param.update(
-                points=[list(p) for p in zip(spectrum.energy_kev, spectrum.heights, strict=True)],
-                marks=[list(mark) for mark in spectrum.marks],
-                label=f"Spectrum of the component: {drawn.detail}",
-            )
-        self._offer_names()
-        self._show_state(READY)
-        self._arrived()
-
-    def colour_range(self, low: float, high: float) -> None:
-        """Where colours begin and end; pixels below are left out where the map says so."""
-        self.map.mapper.update(low=low, high=high)
-
-    def _fail(self, error: XRFError) -> None:
-        self.picture = self._drawn = None
-        self._spectrum.visible = False
-        self._readout.idle = ""
-        self._show_state(failed_state(error, "Try again"))
-
-    def _stop(self) -> None:
-        self._show_state(State("empty", "The map was cancelled", action="Start again"))
-
-    def _act(self, action: str) -> None:
-        if action == "Cancel":
-            self._work.cancel()
-            self._stop()
-        elif self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self.show(wanted)
-
-    def _show_state(self, state: State) -> None:
-        show_state(self._cover, state, has_content=self.picture is not None)
-
-
 class CompareView(pn.viewable.Viewer):
     """Two to four maps that move together."""
 
@@ -218,7 +46,11 @@ class CompareView(pn.viewable.Viewer):
         self.session, self.results = session, results
         self._panes = [
             ComparePane(
-                f"xrf-compare-{i + 1}", results, partial(self._choose, i), self._range_colours
+                f"xrf-compare-{i + 1}",
+                results,
+                partial(self._choose, i),
+                self._range_colours,
+                self._way,
             )
             for i in range(MOST_PANES)
         ]
@@ -249,16 +81,17 @@ class CompareView(pn.viewable.Viewer):
             pn.Row(
                 self._what, self._number, self._parts, self._common,
                 Tools(prefix=self._panes[0].map.key, options=[], width=36, margin=0),
-                stylesheets=[_ROW], margin=0, sizing_mode="stretch_width",
+                stylesheets=[ROW], margin=0, sizing_mode="stretch_width",
             ),
             self._grid,
-            stylesheets=[_PANE], sizing_mode="stretch_both", margin=0, css_classes=["xrf-compare"],
+            stylesheets=[PANE], sizing_mode="stretch_both", margin=0, css_classes=["xrf-compare"],
         )  # fmt: skip
         session.param.watch(
             lambda *e: self.shown(),
             ["compare_panes", "element", "region_px", "thresholds", "n_components"],
         )
         session.param.watch(lambda *e: self._range_colours(), "compare_common")
+        session.param.watch(lambda *e: self._repaint(), ["colours", *CHOICES])
         results.param.watch(lambda *e: self.shown(), ["opened", "found"])
 
     def __panel__(self) -> pn.Column:
@@ -274,7 +107,7 @@ class CompareView(pn.viewable.Viewer):
     def presets(self) -> dict[str, tuple[Shown, ...]]:
         """What can be laid side by side at one click, by its words."""
         found = [f.element for f in self.results.found if not f.is_instrument]
-        method = self.session.method if self.session.method in _OF_ELEMENT else "probability"
+        method = self.session.method if self.session.method in OF_ELEMENT else "probability"
         chosen = {
             "methods, one element": SIDE_BY_SIDE,
             "lines and their ratio": (Shown("fit"), Shown("lines"), Shown("ratio")),
@@ -371,6 +204,18 @@ class CompareView(pn.viewable.Viewer):
     def _offered_scans(self) -> list[tuple[str, str]]:
         here = self.session.dataset
         return [("This scan", ""), *((label, id_) for label, id_ in self._scans if id_ != here)]
+
+    def _way(self, shape_yx: tuple[int, int]) -> tuple[Display, tuple[str, ...]]:
+        """How a map of this shape lies, and its colours: as the page's map, if that is alike."""
+        opened = self.results.opened
+        is_alike = opened is not None and opened.cube.shape[:2] == shape_yx
+        display = Display.of(self.session, shape_yx) if is_alike else Display(shape_yx)
+        return display, MAP_PALETTES[self.session.colours]
+
+    def _repaint(self) -> None:
+        for pane in self._panes:
+            pane.repaint()
+        self._range_colours()
 
     def _range_colours(self) -> None:
         """Each map its own range, or one for those of a unit."""

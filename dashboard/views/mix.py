@@ -8,6 +8,7 @@ import panel as pn
 
 from dashboard.components import Choice, Tools
 from dashboard.components.comparing import MixChannels, MixTriangle, Readout
+from dashboard.display import CHOICES, Display
 from dashboard.linked import LinkedMap, link
 from dashboard.mixed import COLOUR_WORDS, COLOURS, Mixture, MixWanted, mixture
 from dashboard.names import element_name
@@ -87,6 +88,7 @@ class MixView(pn.viewable.Viewer):
             lambda *e: self.shown(),
             ["mix_elements", "mix_method", "mix_ranges", "mix_colours", "region_px"],
         )
+        session.param.watch(lambda *e: self._mixed and self._paint(self._mixed), list(CHOICES))
         results.param.watch(lambda *e: self.shown(), ["opened", "found"])
 
     def __panel__(self) -> pn.Row:
@@ -145,7 +147,8 @@ class MixView(pn.viewable.Viewer):
         self._mixed = mixed
         session = self.session
         shares = {f"share{i}": share for i, share in enumerate(mixed.shares)}
-        self.map.show_colours(mixed.rgba, mixed.elements, **shares)
+        display = Display.of(session, mixed.rgba.shape)
+        self.map.show_colours(mixed.rgba, mixed.elements, display, **shares)
         colours, words = COLOURS[session.mix_colours], COLOUR_WORDS[session.mix_colours]
         unit, digits = ("probability", 2) if session.mix_method == "probability" else ("counts", 0)
         self._channels.param.update(

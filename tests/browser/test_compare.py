@@ -75,6 +75,7 @@ def test_a_pane_shows_a_ratio_of_lines_and_the_address_keeps_it(visit, address):
     pane.locator("select").first.select_option(label="Ratio of lines")
     visit.wait_for(lambda: "Fe Kα / Kβ" in pane.locator(".xrf-readout").inner_text())
     visit.wait_for(lambda: parse_qs(urlparse(visit.page.url).query)["panes"] == ["ratio,component"])
+    visit.wait_for(lambda: visit.layer(PANES[0], "values", "layer.data_source.tags[0]") == "ratio")
     image = visit.layer(PANES[0], "values", "Array.from(layer.data_source.data.image[0])")
     ratio = np.array([np.nan if v is None else v for v in image], float).reshape(24, 32)
     assert np.isfinite(ratio[:12, 16:]).mean() > 0.8

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from dashboard.compared import Wanted, drawn_spectrum, picture
+from dashboard.linked import LinkedMap
+from dashboard.pictures import MAP_PALETTES
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.compare import SIDE_BY_SIDE, Shown
@@ -208,3 +210,35 @@ def test_nothing_is_computed_while_it_is_not_on_stage(engine):
         assert view._panes[0].picture is before
 
     on_stage(engine, steps)
+
+
+def test_the_maps_lie_as_the_pages_map_does(engine):
+    async def steps(session, results, view):
+        session.element = "Fe"
+        await results.settled()
+        whole = engine.maps(results.opened.cube, "roi", 1)["Fe"]
+        session.param.update(crop=(16, 0, 32, 12), turns=1, colours="fire")
+        pane = view._panes[2]
+        np.testing.assert_array_equal(
+            pane.map.source.data["image"][0], np.rot90(whole[:12, 16:], -1)
+        )
+        assert pane.map.size.tags == [12, 16]
+        assert pane.map.mapper.palette == list(MAP_PALETTES["fire"])
+        # What the pointer tells is the place on the scan: the upper right corner of the picture.
+        turn, shift = np.reshape(pane.map.source.tags[2], (3, 2))[:2], pane.map.source.tags[2][4:]
+        np.testing.assert_array_equal((np.array([11, 0]) - shift) @ turn, [16, 0])
+
+    on_stage(engine, steps)
+
+
+def test_large_scans_travel_in_blocks():
+    shown = LinkedMap("test-large")
+    values = np.zeros((3000, 2000), np.float32)
+    values[1501, 1203] = 7.0
+    shown.show_values("counts", 0.0, 7.0, image=values)
+    data, step = shown.source.data, shown.source.tags[1]
+    assert step == 2
+    assert data["image"][0].shape == (1500, 1000)
+    assert data["image"][0][750, 601] == 7.0
+    assert data["dw"] == [2000]
+    assert shown.size.tags == [2000, 3000]
