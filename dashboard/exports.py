@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard.display import Display
+from dashboard.pictures import window_limits
 from xrfengine.errors import XRFError
-from xrfengine.export.analysis import METHOD_FILE, Analysis, Area, Provenance, file_name
+from xrfengine.export.analysis import (
+    METHOD_FILE,
+    Analysis,
+    Area,
+    Placement,
+    Provenance,
+    WindowShown,
+    file_name,
+    window_file_name,
+)
 from xrfengine.export.script import Source
 
 
@@ -20,11 +31,14 @@ def analysis_of(session: Any, results: Any) -> Analysis:
     opened, maps = results.opened, results.maps
     if opened is None or maps is None or results.map_state.kind == "loading":
         raise XRFError("The maps are not there yet", "Wait until they are, then export them.")
-    if session.element not in maps.elements:
-        raise XRFError(
-            f"There is no map of {session.element} by this method",
-            "Choose another element, or another method above the map.",
-        )
+    element = session.element
+    if element not in maps.elements:
+        if results.window is None:
+            raise XRFError(
+                f"There is no map of {element} by this method",
+                "Choose another element, or another method above the map.",
+            )
+        element = maps.elements[0]
     moved = session.thresholds_of(session.method)
     model = results.engine.classifier
     settings: dict[str, Any] = {}
@@ -37,7 +51,7 @@ def analysis_of(session: Any, results: Any) -> Analysis:
         maps,
         {**results.starts, **moved},
         results.found,
-        session.element,
+        element,
         Provenance(
             dataset=opened.label,
             source=opened.cube.digest,
@@ -51,15 +65,42 @@ def analysis_of(session: Any, results: Any) -> Analysis:
         ),
         results.errors,
         areas_of(results),
+        window_of(session, results),
+        placement_of(session, opened.cube.shape[:2]),
     )
+
+
+def window_of(session: Any, results: Any) -> WindowShown | None:
+    """The map of the counts between two energies, where that is shown."""
+    window = results.window
+    if window is None:
+        return None
+    start, top = window_limits(window)
+    moved = session.window_threshold
+    return WindowShown(
+        window.name,
+        window.values,
+        start if moved is None else moved,
+        top,
+        window.net,
+        window.region_px,
+    )
+
+
+def placement_of(session: Any, shape_yx: tuple[int, int]) -> Placement:
+    """How the picture lies on the page."""
+    display = Display.of(session, shape_yx)
+    return Placement(display.crop, display.turns, display.mirrored)
 
 
 def picture_name(session: Any, results: Any) -> str:
     """Of the file a picture of the shown map is saved to; empty while there is none."""
     opened, maps = results.opened, results.maps
-    if opened is None or maps is None or session.element not in maps.elements:
+    if opened is None or maps is None or results.map_state.kind == "loading":
         return ""
-    if results.map_state.kind == "loading":
+    if results.window is not None:
+        return window_file_name(opened.label, results.window.name) + ".png"
+    if session.element not in maps.elements:
         return ""
     method = METHOD_FILE.get(session.method, session.method)
     return file_name(opened.label, session.element, method) + ".png"

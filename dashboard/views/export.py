@@ -11,6 +11,7 @@ from typing import Any
 import panel as pn
 
 from dashboard.components.taking_home import ExportButtons, ExportList
+from dashboard.display import CHOICES
 from dashboard.exports import analysis_of, picture_name
 from dashboard.latest import LatestOnly
 from dashboard.names import element_name
@@ -86,7 +87,9 @@ class ExportView:
         self._courier = Courier(self.button)
         self._list: ExportList | None = None
         self._drawing = LatestOnly(results.deliver)
-        results.param.watch(lambda *e: self._show_title(), ["maps", "map_state", "opened"])
+        results.param.watch(
+            lambda *e: self._show_title(), ["maps", "map_state", "opened", "window"]
+        )
         results.param.watch(lambda *e: self._show_title(), "making")
         results.param.watch(lambda e: e.new and self._courier.deliver(e.new), "made")
         session.param.watch(lambda *e: self._show_title(), ["element", "method", "stage"])
@@ -130,9 +133,12 @@ class ExportView:
         results, session = self.results, self.session
         results.param.watch(
             lambda *e: self._show_list(),
-            ["maps", "map_state", "found", "selected", "regions", "errors"],
+            ["maps", "map_state", "found", "selected", "regions", "errors", "window"],
         )
-        session.param.watch(lambda *e: self._show_list(), ["element", "threshold", "stage"])
+        session.param.watch(
+            lambda *e: self._show_list(),
+            ["element", "threshold", "window_threshold", "stage", *CHOICES],
+        )
         results.param.watch(lambda *e: self._show_work(), ["making", "made_share", "made_problem"])
         self._show_list()
         self._show_work()
@@ -161,12 +167,18 @@ class ExportView:
             self._list.param.update(groups=[], preview="", caption=told)
             return
         self._list.groups = groups(analysis)
-        self._list.caption = f"The picture of {element_name(analysis.element)}"
+        self._list.caption = f"The picture of {picture_title(analysis)}"
         self._drawing.start(
             partial(_preview, analysis),
             then=lambda source: self._list.param.update(preview=source),
             failed=lambda error: self._list.param.update(preview="", caption=error.message),
         )
+
+
+def picture_title(analysis: Analysis) -> str:
+    """What the picture shows: an element's name, or two energies."""
+    window = analysis.window
+    return element_name(analysis.element) if window is None else window.name
 
 
 def _preview(analysis: Analysis, *, progress: Progress, cancel: CancelToken) -> str:
@@ -213,11 +225,13 @@ _GROUPS = (
 def groups(analysis: Analysis) -> list[dict[str, Any]]:
     """What can be taken home of an analysis, in groups; for the component."""
     from xrfengine.export.kinds import KINDS, found_symbols, is_ready
+    from xrfengine.export.shown import shown_map
 
     names = ["the whole scan", *(area.name for area in analysis.areas)]
+    shown = shown_map(analysis)
     words = {
         "regions": _and(names[1:]) or "none yet",
-        "element": analysis.element,
+        "element": shown.element or shown.title,
         "n": len(found_symbols(analysis)),
         "errors": "standard errors, " if analysis.errors is not None else "",
         "spectra": _and(names),

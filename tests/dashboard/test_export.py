@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 import tifffile
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from dashboard.display import Display
 from dashboard.exports import analysis_of, picture_name
 from dashboard.session import Selection
 from dashboard.views.export import STAGE, Courier, ExportView, groups, size_words
 from xrfengine.errors import XRFError
+from xrfengine.export.analysis import Placement
 from xrfengine.export.kinds import KINDS
 
 BOX = ((2.0, 2.0), (9.0, 2.0), (9.0, 8.0), (2.0, 8.0))
@@ -183,3 +187,28 @@ def test_files_travel_in_pieces_that_are_asked_for(tmp_path, monkeypatch):
     assert not path.exists()
     courier.take({"id": number, "next": 0})
     assert len(sink.pieces) == 3
+
+
+@given(st.integers(0, 3), st.booleans(), st.sampled_from([None, (2, 1, 7, 4), (0, 0, 3, 5)]))
+def test_pictures_lie_as_on_the_page(turns, mirrored, crop):
+    image = np.arange(5 * 9).reshape(5, 9)
+    page = Display((5, 9), crop, turns, mirrored)
+    np.testing.assert_array_equal(Placement(crop, turns, mirrored).shown(image), page.shown(image))
+
+
+def test_the_picture_follows_what_the_page_shows(visit):
+    async def steps(session, results):
+        session.param.update(crop=(0, 0, 10, 6), turns=1)
+        analysis = analysis_of(session, results)
+        assert analysis.placement == Placement((0, 0, 10, 6), 1, False)
+        session.energy_window_kev = (6.2, 6.6)
+        await results.settled()
+        analysis = analysis_of(session, results)
+        assert analysis.window.values is results.window.values
+        assert picture_name(session, results) == analysis.map_name(".png")
+        assert analysis.map_name(".png").endswith("-keV_counts.png")
+        session.window_threshold = 12.5
+        assert analysis_of(session, results).window.threshold == 12.5
+        await made(results, "png")
+
+    visit(steps)

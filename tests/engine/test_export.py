@@ -94,7 +94,7 @@ def test_scale_bars_have_round_lengths(extent, length):
 
 def test_the_caption_says_what_when_and_what_was_overruled():
     text = " ".join(caption_lines(analysis_of(overruled=(("Hg", True),))))
-    for words in ("A scan", "from 0.5 on", "50.0 % of the area", "Hg: present", "0.5 mm", "fa4e"):
+    for words in ("A scan", "from 0.5 on", "50.0 % of the scan", "Hg: present", "0.5 mm", "fa4e"):
         assert words in text
     assert "Overruled" not in " ".join(caption_lines(analysis_of(overruled=(("As", False),))))
 

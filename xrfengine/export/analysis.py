@@ -117,6 +117,61 @@ class Area:
         return tuple(item for item in listed if item.present and not item.is_instrument)
 
 
+@dataclass(frozen=True)
+class Placement:
+    """How the picture lies: cut out, then turned, then mirrored.
+
+    Attributes
+    ----------
+    crop : (x0, y0, x1, y1) or None
+        Columns and rows of the scan that are shown, ends excluded; None: all.
+    turns : int
+        Quarter turns clockwise.
+    mirrored : bool
+        Left and right exchanged.
+    """
+
+    crop: tuple[int, int, int, int] | None = None
+    turns: int = 0
+    mirrored: bool = False
+
+    def shown(self, image: np.ndarray) -> np.ndarray:
+        """The picture of an image of the scan, shape (y, x, …)."""
+        if self.crop is not None:
+            x0, y0, x1, y1 = self.crop
+            image = image[y0:y1, x0:x1]
+        image = np.rot90(image, -self.turns)
+        return image[:, ::-1] if self.mirrored else image
+
+    @property
+    def words(self) -> str:
+        """What a caption must say of it; empty where the scan is shown as it is."""
+        told = []
+        if self.crop is not None:
+            x0, y0, x1, y1 = self.crop
+            told.append(f"columns {x0}–{x1 - 1}, rows {y0}–{y1 - 1} of the scan")
+        if self.turns % 4:
+            told.append(f"turned by {90 * (self.turns % 4)}° clockwise")
+        if self.mirrored:
+            told.append("mirrored")
+        return ", ".join(told)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowShown:
+    """A map of the counts between two energies, shown instead of an element's.
+
+    ``values`` has the shape (y, x); ``threshold`` and ``top`` are where its colours begin and end.
+    """
+
+    name: str
+    values: np.ndarray
+    threshold: float
+    top: float
+    net: bool = True
+    region_px: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Analysis:
     """One view of one scan.
@@ -133,6 +188,10 @@ class Analysis:
         Standard errors of fitted maps by symbol, each (y, x).
     areas : tuple of Area
         Selection and regions.
+    window : WindowShown or None
+        What is shown instead of the element's map.
+    placement : Placement
+        Of pictures; values are written as they were scanned.
     """
 
     cube: Cube
@@ -143,6 +202,8 @@ class Analysis:
     provenance: Provenance
     errors: Mapping[str, np.ndarray] | None = None
     areas: tuple[Area, ...] = ()
+    window: WindowShown | None = None
+    placement: Placement = Placement()
 
     def name(self, what: str, suffix: str) -> str:
         """A file's name: the data set, what it holds, and the suffix with its dot."""
@@ -150,8 +211,11 @@ class Analysis:
 
     def map_name(self, suffix: str) -> str:
         """The name of a file with the map shown."""
-        method = METHOD_FILE.get(self.provenance.method, self.provenance.method)
-        return file_name(self.provenance.dataset, self.element, method) + suffix
+        facts = self.provenance
+        if self.window is not None:
+            return window_file_name(facts.dataset, self.window.name) + suffix
+        method = METHOD_FILE.get(facts.method, facts.method)
+        return file_name(facts.dataset, self.element, method) + suffix
 
     @property
     def pixel_size_mm(self) -> float | None:
@@ -176,6 +240,11 @@ def file_name(*parts: str) -> str:
         if part:
             clean.append(part)
     return "_".join(clean) or "xrf"
+
+
+def window_file_name(dataset: str, window: str) -> str:
+    """The name of a file with the map of a window of energies: ``scan_6.20-6.60-keV_counts``."""
+    return file_name(dataset, window.replace("–", "-"), "counts")
 
 
 def overruled_words(overruled: tuple[tuple[str, bool], ...]) -> str:

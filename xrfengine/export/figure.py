@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xrfengine.export.analysis import METHOD_WORDS, Analysis, overruled_words
+from xrfengine.export.analysis import Analysis, overruled_words
+from xrfengine.export.shown import ShownMap, shown_map
 from xrfengine.export.words import number
-from xrfengine.names import element_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,11 +43,10 @@ def map_colours() -> tuple[str, ...]:
     return tuple(colorcet.b_linear_bmy_10_95_c78[72:])
 
 
-def colour_top(values: np.ndarray, kind: str) -> float:
-    """Where the colours of a map end: 1 for probabilities, else the 99.8th percentile."""
-    if kind == "probability":
-        return 1.0
-    return max(float(np.percentile(values, 99.8)), 1.0)
+def grey_limits(total_counts: np.ndarray) -> tuple[float, float]:
+    """The 1st and 99th percentile."""
+    low, high = np.percentile(total_counts, (1.0, 99.0))
+    return float(low), float(high)
 
 
 def painted(
@@ -56,6 +55,7 @@ def painted(
     threshold: float,
     top: float,
     colours: Sequence[str] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Colour from the threshold on, the total counts in grey below it; uint8 (y, x, 3).
 
@@ -64,8 +64,10 @@ def painted(
     values, total_counts : ndarray, shape (y, x)
     threshold, top : float
         Where the colours begin and end, in the unit of ``values``.
+    limits : (float, float) or None
+        Total counts that are black and white; None: those of :func:`grey_limits`.
     """
-    low, high = np.percentile(total_counts, (1.0, 99.0))
+    low, high = limits or grey_limits(total_counts)
     share = np.clip((total_counts - low) / max(high - low, 1e-9), 0.0, 1.0)
     rgb = np.repeat((24.0 + 206.0 * share)[..., None], 3, axis=2)
     ramp = _rgb(colours or map_colours())
@@ -84,37 +86,47 @@ def scale_bar_length(extent: float) -> float:
 
 
 def map_figure(
-    analysis: Analysis, *, colours: Sequence[str] | None = None, dpi: float | None = None
+    analysis: Analysis,
+    *,
+    colours: Sequence[str] | None = None,
+    dpi: float | None = None,
+    with_areas: bool = False,
 ) -> bytes:
     """The map shown, as PNG with scale bar, colour bar and caption.
 
     ``dpi`` None: 200 to 600, so that small maps have sharp pixels. The picture is 6.4 inches wide.
+    ``with_areas`` outlines selection and regions in their colours.
 
     Raises
     ------
     SettingsError
         If there is no map of the element.
     """
-    maps, element = analysis.maps, analysis.element
-    values = maps[element]
-    threshold, top = colour_range(analysis, element)
-    image = painted(values, analysis.cube.total_counts, threshold, top, colours)
+    shown, lies = shown_map(analysis), analysis.placement
+    image = painted(
+        lies.shown(shown.values),
+        lies.shown(analysis.cube.total_counts),
+        shown.threshold,
+        shown.top,
+        colours,
+        limits=grey_limits(analysis.cube.total_counts),
+    )
+    outlines = []
+    if with_areas:
+        from xrfengine.export.geojson import pixel_polygons
+
+        for area in analysis.areas:
+            polygons = pixel_polygons(lies.shown(area.mask))
+            outlines.append((area.colour, [ring for rings in polygons for ring in rings]))
     with DRAWING:
-        return _draw(analysis, image, threshold, top, colours or map_colours(), dpi)
-
-
-def colour_range(analysis: Analysis, element: str) -> tuple[float, float]:
-    """Where the colours of an element's map begin and end, in its unit."""
-    threshold = float(analysis.thresholds.get(element, 0.5))
-    top = colour_top(analysis.maps[element], analysis.maps.kind)
-    return threshold, max(top, threshold + 1e-6)
+        return _draw(analysis, shown, image, outlines, colours or map_colours(), dpi)
 
 
 def _draw(
     analysis: Analysis,
+    shown: ShownMap,
     image: np.ndarray,
-    threshold: float,
-    top: float,
+    outlines: list[tuple[str, list[np.ndarray]]],
     colours: Sequence[str],
     dpi: float | None,
 ) -> bytes:
@@ -139,17 +151,18 @@ def _draw(
     def axes(x: float, y: float, w: float, h: float) -> Axes:
         return fig.add_axes((x / _WIDTH_IN, y / total, w / _WIDTH_IN, h / total))
 
-    element = analysis.element
-    write(fig, left / _WIDTH_IN, 1 - 0.26 / total, f"{element}  {element_name(element)}", 11, INK,
-          weight="bold")  # fmt: skip
+    write(fig, left / _WIDTH_IN, 1 - 0.26 / total, shown.title, 11, INK, weight="bold")
     picture = axes(left, below, across, high)
     picture.imshow(image, interpolation="auto", aspect="auto")
+    for colour, rings in outlines:
+        for ring in rings:
+            picture.plot(*ring.T, color=colour, lw=0.9)
     picture.set_axis_off()
     _scale_bar(axes(left, below - 0.34, across, 0.24), analysis.pixel_size_mm, width)
     bar_left = max(_WIDTH_IN - left - 2.9, left + 1.6)
-    _colour_bar(axes(bar_left, below - 0.22, 2.7, 0.09), threshold, top, colours)
-    write(fig, bar_left / _WIDTH_IN, (below - 0.53) / total, _unit_words(analysis, threshold), 7,
-          MUTED)  # fmt: skip
+    _colour_bar(axes(bar_left, below - 0.22, 2.7, 0.09), shown.threshold, shown.top, colours)
+    unit = f"{shown.unit}; grey below {number(shown.threshold)}: total counts"
+    write(fig, bar_left / _WIDTH_IN, (below - 0.53) / total, unit, 7, MUTED)
     for row, line in enumerate(caption):
         write(fig, left / _WIDTH_IN, (below - 0.80 - 0.155 * row) / total, line, 7, MUTED)
     return png_bytes(fig, dpi, analysis)
@@ -171,11 +184,6 @@ def png_bytes(fig: Figure, dpi: float, analysis: Analysis) -> bytes:
         metadata={"Software": facts.software, "Source": f"{facts.dataset} {facts.source}"},
     )
     return out.getvalue()
-
-
-def _unit_words(analysis: Analysis, threshold: float) -> str:
-    what = "probability" if analysis.maps.kind == "probability" else "net counts per pixel"
-    return f"{what}; grey below {number(threshold)}: total counts"
 
 
 def _scale_bar(ax: Axes, pixel_size_mm: float | None, width_px: int) -> None:
@@ -213,21 +221,22 @@ def caption_lines(analysis: Analysis, width: int = 112) -> list[str]:
     """What must stand below a figure for it to be understood and repeated."""
     import textwrap
 
-    facts, maps = analysis.provenance, analysis.maps
-    told = METHOD_WORDS.get(facts.method, facts.method)
-    if maps.region_px > 1:
-        told += f", averaged over {maps.region_px}×{maps.region_px} pixels"
-    height, w = maps.values.shape[1:]
+    facts, shown = analysis.provenance, shown_map(analysis)
+    told = shown.told
+    if shown.region_px > 1:
+        told += f", averaged over {shown.region_px}×{shown.region_px} pixels"
+    height, w = shown.values.shape
     size = f"{w:,} × {height:,} pixels"
     if facts.pixel_size_mm:
         size += f" of {facts.pixel_size_mm:g} mm"
-    share = float((maps[analysis.element] >= analysis.thresholds[analysis.element]).mean())
+    share = float((shown.values >= shown.threshold).mean())
     sentences = [
-        f"{facts.dataset}. {told}, from {number(analysis.thresholds[analysis.element])} on: "
-        f"{100 * share:.1f} % of the area. {size}."
+        f"{facts.dataset}. {told}, from {number(shown.threshold)} on: "
+        f"{100 * share:.1f} % of the scan of {size}."
     ]
-    overruled = dict(facts.overruled)
-    if analysis.element in overruled:
+    if analysis.placement.words:
+        sentences.append(f"Shown: {analysis.placement.words}.")
+    if shown.element in dict(facts.overruled):
         sentences.append(f"Overruled by hand: {overruled_words(facts.overruled)}.")
     model = f"model {facts.model[:8]}, " if facts.model else ""
     sentences.append(f"{facts.software}, {model}data {facts.source[:8]}, {facts.made}.")

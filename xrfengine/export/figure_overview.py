@@ -13,11 +13,11 @@ from xrfengine.export.figure import (
     HAIRLINE,
     INK,
     MUTED,
-    colour_range,
     painted,
     png_bytes,
     write,
 )
+from xrfengine.export.shown import colour_range
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

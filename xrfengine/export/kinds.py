@@ -103,7 +103,7 @@ def _pngs(path: Path, analysis: Analysis, source: Source, progress: Progress, ca
     for n, symbol in enumerate(symbols):
         cancel.check()
         progress(n / len(symbols), f"Drawing {symbol}")
-        each = replace(analysis, element=symbol)
+        each = replace(analysis, element=symbol, window=None)
         files.append((each.map_name(".png"), map_figure(each)))
     _pack(path, files, is_packed=True)
 

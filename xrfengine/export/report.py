@@ -112,9 +112,11 @@ def _summary(analysis: Analysis) -> Iterator[Block]:
 
 
 def _map(analysis: Analysis) -> Iterator[Block]:
-    name = element_name(analysis.element)
-    yield Heading(f"Map of {name.lower()}")
-    yield Picture(map_figure(analysis, dpi=_MAP_DPI), f"Map of {name} with scale bar and caption")
+    name = element_name(analysis.element).lower()
+    what = f"Map of {name}" if analysis.window is None else f"Counts at {analysis.window.name}"
+    yield Heading(what)
+    picture = map_figure(analysis, dpi=_MAP_DPI, with_areas=True)
+    yield Picture(picture, f"{what}, with scale bar and caption")
 
 
 def _of_sample(analysis: Analysis) -> list:

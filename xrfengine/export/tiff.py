@@ -10,6 +10,7 @@ import numpy as np
 from xrfengine.cache import written_whole
 from xrfengine.cube import MAP_UNITS
 from xrfengine.export.analysis import METHOD_WORDS, Analysis
+from xrfengine.export.shown import shown_map
 
 
 def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> None:
@@ -20,7 +21,7 @@ def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> 
     path : Path
         Best called ``….ome.tif``.
     elements : sequence of str
-        Symbols, a channel each; empty: the one that is shown.
+        Symbols, a channel each; empty: the map that is shown.
 
     Raises
     ------
@@ -30,8 +31,16 @@ def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> 
     import tifffile
 
     maps, facts = analysis.maps, analysis.provenance
-    chosen = tuple(elements) or (analysis.element,)
-    values = np.stack([maps[element] for element in chosen]).astype(np.float32, copy=False)
+    chosen = tuple(elements)
+    unit = MAP_UNITS[maps.kind]
+    if not chosen:
+        shown = shown_map(analysis)
+        chosen = (shown.element or shown.title,)
+        values, thresholds = shown.values[None], [f"{chosen[0]} {shown.threshold:.6g}"]
+        unit = unit if shown.element else "counts"
+    else:
+        values = np.stack([maps[element] for element in chosen])
+        thresholds = [f"{element} {analysis.thresholds[element]:.6g}" for element in chosen]
     metadata = {
         "axes": "CYX",
         "Name": f"{facts.dataset} {' '.join(chosen)}",
@@ -40,8 +49,8 @@ def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> 
         "MapAnnotation": {
             "Namespace": "xrfengine",
             **{name: str(value) for name, value in facts.to_dict().items()},
-            "unit": MAP_UNITS[maps.kind],
-            "threshold": "; ".join(f"{e} {analysis.thresholds[e]:.6g}" for e in chosen),
+            "unit": unit,
+            "threshold": "; ".join(thresholds),
         },
     }
     resolution = {}
@@ -54,7 +63,7 @@ def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> 
     with written_whole(path) as beside:
         tifffile.imwrite(
             beside,
-            values,
+            values.astype(np.float32, copy=False),
             ome=True,
             photometric="minisblack",
             compression="zlib",
