@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from pypdf import PdfReader
+
+from dashboard.views.export import PIECE_BYTES
 
 pytestmark = pytest.mark.browser
 
@@ -65,3 +68,62 @@ def test_the_export_page_shows_the_picture_and_hands_files_over(visit, address):
         assert "Scan-quarters_maps.nc" in archive.namelist()
     visit.page.keyboard.press("Escape")
     stage.wait_for(state="hidden")
+
+
+def test_a_report_is_made_beside_the_page_and_can_be_read(visit, address):
+    visit.open(f"{address}?element=Hg&open=export")
+    visit.wait_for_map()
+    stage = visit.page.locator(".xrf-export-list-pane")
+    name, data = downloaded(visit, stage.get_by_label("Download Report to print").click)
+    assert name == "Scan-quarters_report.pdf"
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    for words in ("Scan quarters", "Map of mercury", "model", "fa4e0000fa4e0000", "xrfengine"):
+        assert words in text
+    name, data = downloaded(visit, stage.get_by_label("Download Report to read").click)
+    other = visit.page.context.new_page()
+    asked = []
+    other.on("request", lambda request: asked.append(request.url))
+    other.set_content(data.decode(), wait_until="load")
+    assert other.get_by_role("heading", name="Elements found").is_visible()
+    assert other.get_by_role("img").count() >= 3
+    assert all(url.startswith("data:") for url in asked)
+    other.close()
+
+
+def test_a_file_of_several_pieces_arrives_whole(visit, address, tmp_path):
+    """Larger than a piece: the stand-in's maps of every element and the pictures in one ZIP."""
+    visit.open(f"{address}?open=export")
+    visit.wait_for_map()
+    stage = visit.page.locator(".xrf-export-list-pane")
+    _, data = downloaded(visit, stage.get_by_label("Download Everything").click)
+    assert len(data) > PIECE_BYTES
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+    again = stage.get_by_label("Download Everything")
+    again.click()
+    stage.get_by_role("button", name="cancel").click()
+    visit.wait_for(again.is_visible)
+    assert again.is_enabled()
+
+
+def test_pigment_candidates_of_a_lasso_are_told_with_their_evidence(visit, address):
+    visit.open(f"{address}?element=Hg")
+    visit.wait_for_map()
+    card = visit.page.locator(".xrf-pigment-card")
+    assert card.get_by_text("Vermilion").count() == 0, "folded at first"
+    visit.page.locator(".xrf-map").get_by_label("Lasso").click()
+    visit.drag("xrf-map-figure", [(0.2, 0.6), (0.4, 0.6), (0.4, 0.7), (0.2, 0.7), (0.2, 0.62)])
+    visit.wait_for(
+        lambda: visit.layer("xrf-spectrum-figure", "chosen", "layer.data_source.data.rate.length")
+    )
+    card.get_by_role("button", name="Pigment candidates").click()
+    vermilion = card.get_by_role("button", name="Vermilion")
+    vermilion.wait_for()
+    assert "Hg is here" in vermilion.inner_text()
+    assert "from the map" in card.inner_text()
+    vermilion.click()
+    told = card.locator(".xrf-pigment-more").inner_text()
+    for words in ("HgS", "since Antiquity", "For:", "S cannot be told from"):
+        assert words in told
+    card.locator(".xrf-pigment-more").get_by_text("Sources").click()
+    assert "Artists' Pigments" in card.locator(".xrf-pigment-more").inner_text()
