@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.display import Display
-from dashboard.pictures import window_limits
+from dashboard.pictures import MAP_PALETTES, window_limits
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import (
     METHOD_FILE,
@@ -42,6 +42,8 @@ def analysis_of(session: Any, results: Any) -> Analysis:
     moved = session.thresholds_of(session.method)
     model = results.engine.classifier
     settings: dict[str, Any] = {}
+    if results.unit and session.normalise != "none":
+        settings["normalise"] = session.normalise
     if moved:
         settings["moved_thresholds"] = sorted(moved)
     if session.method == "cluster":
@@ -67,6 +69,9 @@ def analysis_of(session: Any, results: Any) -> Analysis:
         areas_of(results),
         window_of(session, results),
         placement_of(session, opened.cube.shape[:2]),
+        f"{results.unit} per pixel" if results.unit else "",
+        MAP_PALETTES[session.colours],
+        session.top_percentile,
     )
 
 

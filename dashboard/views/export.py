@@ -133,7 +133,16 @@ class ExportView:
         results, session = self.results, self.session
         results.param.watch(
             lambda *e: self._show_list(),
-            ["maps", "map_state", "found", "selected", "regions", "errors", "window"],
+            [
+                "maps",
+                "map_state",
+                "found",
+                "selected",
+                "regions",
+                "errors",
+                "window",
+                "pixel_size_mm",
+            ],
         )
         session.param.watch(
             lambda *e: self._show_list(),

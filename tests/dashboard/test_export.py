@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dashboard.display import Display
-from dashboard.exports import analysis_of, picture_name
+from dashboard.exports import analysis_of, picture_name, source_of
+from dashboard.pictures import MAP_PALETTES
 from dashboard.session import Selection
 from dashboard.views.export import STAGE, Courier, ExportView, groups, size_words
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import Placement
 from xrfengine.export.kinds import KINDS
+from xrfengine.export.script import script
+from xrfengine.export.shown import shown_map
 
 BOX = ((2.0, 2.0), (9.0, 2.0), (9.0, 8.0), (2.0, 8.0))
 
@@ -210,5 +213,31 @@ def test_the_picture_follows_what_the_page_shows(visit):
         session.window_threshold = 12.5
         assert analysis_of(session, results).window.threshold == 12.5
         await made(results, "png")
+
+    visit(steps)
+
+
+def test_pixel_size_colours_and_counts_evened_out_come_along(visit, tmp_path):
+    async def steps(session, results):
+        results.keep_pixel_size(0.25)
+        session.param.update(method="roi", normalise="total", colours="green", top_percentile=90.0)
+        await results.settled()
+        analysis = analysis_of(session, results)
+        assert analysis.pixel_size_mm == 0.25
+        assert analysis.colours == MAP_PALETTES["green"]
+        assert analysis.provenance.settings["normalise"] == "total"
+        shown = shown_map(analysis)
+        assert shown.unit == "net counts at mean total per pixel"
+        assert shown.top == pytest.approx(results.top(session.element), rel=1e-5)
+        text = script(analysis, source_of(session, results, analysis))
+        start = text.index("# Maps of all")
+        names = {"engine": results.engine, "cube": results.opened.cube}
+        exec(text[start : text.index("overruled =")], names)
+        np.testing.assert_array_equal(names["maps"].values, results.maps.values)
+        assert names["thresholds"] == pytest.approx(dict(analysis.thresholds))
+        (tmp_path / "a.nc").write_bytes(await made(results, "netcdf"))
+        with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+            assert data["maps"].attrs["units"] == "net counts at mean total per pixel"
+            assert float(data["x"][1]) == 0.25
 
     visit(steps)

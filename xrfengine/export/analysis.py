@@ -192,6 +192,13 @@ class Analysis:
         What is shown instead of the element's map.
     placement : Placement
         Of pictures; values are written as they were scanned.
+    unit : str
+        Of the maps' values where they are counts: ``"net counts per pixel"``; they may be evened
+        out. Empty: by the kind of the maps.
+    colours : tuple of str
+        Of pictures, ``#rrggbb`` from low to high; empty: the usual ones.
+    top_percentile : float or None
+        Where the colours end; None: by the kind of the maps.
     """
 
     cube: Cube
@@ -204,6 +211,9 @@ class Analysis:
     areas: tuple[Area, ...] = ()
     window: WindowShown | None = None
     placement: Placement = Placement()
+    unit: str = ""
+    colours: tuple[str, ...] = ()
+    top_percentile: float | None = None
 
     def name(self, what: str, suffix: str) -> str:
         """A file's name: the data set, what it holds, and the suffix with its dot."""

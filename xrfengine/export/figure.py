@@ -88,7 +88,6 @@ def scale_bar_length(extent: float) -> float:
 def map_figure(
     analysis: Analysis,
     *,
-    colours: Sequence[str] | None = None,
     dpi: float | None = None,
     with_areas: bool = False,
 ) -> bytes:
@@ -103,6 +102,7 @@ def map_figure(
         If there is no map of the element.
     """
     shown, lies = shown_map(analysis), analysis.placement
+    colours = analysis.colours or map_colours()
     image = painted(
         lies.shown(shown.values),
         lies.shown(analysis.cube.total_counts),
@@ -119,7 +119,7 @@ def map_figure(
             polygons = pixel_polygons(lies.shown(area.mask))
             outlines.append((area.colour, [ring for rings in polygons for ring in rings]))
     with DRAWING:
-        return _draw(analysis, shown, image, outlines, colours or map_colours(), dpi)
+        return _draw(analysis, shown, image, outlines, colours, dpi)
 
 
 def _draw(

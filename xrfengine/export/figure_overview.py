@@ -52,7 +52,11 @@ def small_maps_figure(analysis: Analysis, symbols: tuple[str, ...]) -> bytes:
                 (left / _WIDTH_IN, 1 - (top + high) / total, wide / _WIDTH_IN, high / total)
             )
             aspect = "equal" if width < 8 * height else "auto"
-            ax.imshow(painted(values, grey, low, end), aspect=aspect, interpolation="auto")
+            ax.imshow(
+                painted(values, grey, low, end, analysis.colours),
+                aspect=aspect,
+                interpolation="auto",
+            )
             ax.set_anchor("NW")
             ax.set_axis_off()
             below = 1 - (top + high + 0.14) / total

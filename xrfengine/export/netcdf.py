@@ -19,7 +19,7 @@ def write_netcdf(path: Path, analysis: Analysis) -> None:
     data = analysis.maps.to_xarray()
     facts, maps = analysis.provenance, analysis.maps
     data["maps"].attrs["long_name"] = METHOD_WORDS.get(facts.method, facts.method)
-    units = data["maps"].attrs["units"]
+    units = data["maps"].attrs["units"] = analysis.unit or data["maps"].attrs["units"]
     data["threshold"] = (
         "element",
         np.array([analysis.thresholds[element] for element in maps.elements]),

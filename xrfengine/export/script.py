@@ -70,13 +70,15 @@ _MAPS = """
 # Maps of all elements
 maps = engine.maps(cube, {method!r}, {region_px})
 """
+_EVENED = """maps = engine.normalised(maps, cube, engine.monitor(cube, {by!r}, {region_px}))
+"""
 _CLUSTER_MAPS = """
 # Maps of all elements, by cluster
 maps = engine.cluster_maps(engine.clusters(cube, {clusters}), cube)
 """
 _FOUND = """
 # Elements and where they are found; thresholds that were moved by hand override the usual ones
-thresholds = {{**engine.default_thresholds(maps), **{moved}}}
+thresholds = {thresholds}
 overruled = {overruled}  # True: declared present, False: declared absent
 print("element  share of the area  mean above the threshold")
 for item in engine.found(maps, thresholds):
@@ -146,11 +148,17 @@ def script(analysis: Analysis, source: Source) -> str:
         text += _CLUSTER_MAPS.format(clusters=source.clusters)
     else:
         text += _MAPS.format(method=facts.method, region_px=facts.region_px)
-    moved = {
-        symbol: float(f"{analysis.thresholds[symbol]:.9g}")
-        for symbol in facts.settings.get("moved_thresholds", ())
-    }
-    text += _FOUND.format(moved=moved, overruled=dict(facts.overruled))
+    evened = facts.settings.get("normalise")
+    if evened:
+        text += _EVENED.format(by=evened, region_px=facts.region_px)
+    chosen = analysis.maps.elements if evened else facts.settings.get("moved_thresholds", ())
+    values = {symbol: float(f"{analysis.thresholds[symbol]:.9g}") for symbol in chosen}
+    thresholds = str(values)
+    if not evened:
+        thresholds = "engine.default_thresholds(maps)"
+        if values:
+            thresholds = f"{{**{thresholds}, **{values}}}"
+    text += _FOUND.format(thresholds=thresholds, overruled=dict(facts.overruled))
     if regions:
         masks = ",".join(f"\n    {area.name!r}: {_mask(area, v)}" for area, v in regions)
         text += _REGIONS.format(masks=f"{masks},\n")

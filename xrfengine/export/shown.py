@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xrfengine.export.analysis import METHOD_WORDS, Analysis
 from xrfengine.names import element_name
-
-if TYPE_CHECKING:
-    from xrfengine.cube import ElementMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +60,7 @@ def shown_map(analysis: Analysis) -> ShownMap:
     maps, element, facts = analysis.maps, analysis.element, analysis.provenance
     values = maps[element]
     low, top = colour_range(analysis, element)
-    unit = "probability" if maps.kind == "probability" else "net counts per pixel"
+    unit = "probability" if maps.kind == "probability" else analysis.unit or "net counts per pixel"
     told = METHOD_WORDS.get(facts.method, facts.method)
     title = f"{element}  {element_name(element)}"
     return ShownMap(title, values, low, top, unit, told, maps.region_px, element)
@@ -73,12 +69,12 @@ def shown_map(analysis: Analysis) -> ShownMap:
 def colour_range(analysis: Analysis, element: str) -> tuple[float, float]:
     """Where the colours of an element's map begin and end, in its unit."""
     threshold = float(analysis.thresholds.get(element, 0.5))
-    return threshold, max(colour_top(analysis.maps, element), threshold + 1e-6)
+    return threshold, max(_top(analysis, element), threshold + 1e-6)
 
 
-def colour_top(maps: ElementMaps, element: str) -> float:
-    """Where the colours of a map end: 1 for probabilities, else the 99.8th percentile."""
-    values = maps[element]
-    if maps.kind == "probability":
+def _top(analysis: Analysis, element: str) -> float:
+    """Where the colours end: at the percentile, else 1 for probabilities, the 99.8th for counts."""
+    values = analysis.maps[element]
+    if analysis.top_percentile is None and analysis.maps.kind == "probability":
         return 1.0
-    return max(float(np.percentile(values, 99.8)), 1.0)
+    return float(np.percentile(values, analysis.top_percentile or 99.8))

@@ -32,7 +32,7 @@ def write_tiff(path: Path, analysis: Analysis, elements: Sequence[str] = ()) -> 
 
     maps, facts = analysis.maps, analysis.provenance
     chosen = tuple(elements)
-    unit = MAP_UNITS[maps.kind]
+    unit = analysis.unit or MAP_UNITS[maps.kind]
     if not chosen:
         shown = shown_map(analysis)
         chosen = (shown.element or shown.title,)
