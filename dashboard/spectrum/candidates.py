@@ -10,10 +10,6 @@ from dashboard.components import Candidates
 from dashboard.results import Results
 from dashboard.session import Session
 
-_KINDS = {
-    "escape": "escape peak", "sum": "sum peak", "scatter": "scatter", "diffraction": "diffraction",
-}  # fmt: skip
-
 
 def candidates_panel(session: Session, results: Results, close: Callable[[], None]) -> Candidates:
     """The list of candidates; it follows session and results.
@@ -73,9 +69,7 @@ def _verdict(peak: Any) -> str:
 def _item(one: Any) -> dict[str, Any]:
     """A candidate as plain values."""
     tags = []
-    if one.kind != "line":
-        tags.append(_KINDS[one.kind])
-    elif one.is_instrument:
+    if one.is_instrument:
         tags.append("instrument")
     elif one.is_reported:
         tags.append("found")

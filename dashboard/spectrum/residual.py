@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import panel as pn
-from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    FixedTicker,
+    HoverTool,
+    PrintfTickFormatter,
+    Range1d,
+)
 from bokeh.plotting import figure
 
 from dashboard.spectrum.figure import LEFT_PX, MODEL
@@ -34,7 +41,8 @@ class Residual:
         fig.background_fill_alpha = fig.border_fill_alpha = 0.0
         fig.xaxis.visible = False
         fig.xgrid.visible = fig.ygrid.visible = False
-        fig.yaxis.axis_label = "σ left over"
+        fig.yaxis.axis_label = "Residual"
+        fig.yaxis.formatter = PrintfTickFormatter(format="%d σ")
         fig.add_layout(
             BoxAnnotation(bottom=-_BAND, top=_BAND, fill_color="#8a9693", fill_alpha=0.15,
                           line_color=None, level="underlay")

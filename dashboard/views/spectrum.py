@@ -333,7 +333,7 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _show_peak(self) -> None:
         asked, peak = self.session.peak_kev, self.results.peak
-        if asked is not None and not self._peak_sheet.is_open:
+        if asked is not None:
             self._place_sheet(asked)
             self._peak_sheet.button.value = True
         elif asked is None and self._peak_sheet.is_open and peak is not None:
