@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import param
@@ -15,7 +16,7 @@ from xrfengine.jobs import CancelToken, Progress
 
 TOPIC = "overrides"
 _WRITING = threading.Lock()
-"""Of all sessions: each reads what another kept before it writes."""
+"""Of all sessions: each reads what another kept before it writes. Never taken on a loop."""
 
 
 class OverrideResults(ResultsBase):
@@ -27,7 +28,8 @@ class OverrideResults(ResultsBase):
         super().__init__(*args, **params)
         self._keeping = LatestOnly(self.deliver)
         self._known: Overrides = Overrides()
-        self._pending: dict[str, dict[str, Verdict]] = {}
+        self._pending: Mapping[str, Mapping[str, Verdict]] = {}  # by data set; replaced whole
+        self._lock = threading.Lock()
 
     @property
     def _all(self) -> tuple[LatestOnly, ...]:
@@ -55,18 +57,21 @@ class OverrideResults(ResultsBase):
         changes = said.changes_from(self._known)
         if changes:
             self._known = said
-            with _WRITING:
-                self._pending.setdefault(said.dataset, {}).update(changes)
+            with self._lock:
+                waiting = {**self._pending.get(said.dataset, {}), **changes}
+                self._pending = {**self._pending, said.dataset: waiting}
             self._keeping.start(self._keep, then=self._kept, failed=self._not_kept)
 
     def _keep(self, *, progress: Progress, cancel: CancelToken) -> None:
         """Write what waits; only what changed, for others may look at the same data set."""
         with _WRITING:
-            while self._pending:
-                dataset = next(iter(self._pending))
+            pending = self._pending
+            for dataset in pending:
                 merged = self._read_overrides(dataset)
                 self.notes.keep(dataset, TOPIC, dict(merged.verdicts) or None)
-                del self._pending[dataset]
+            with self._lock:
+                if self._pending is pending:  # else the next to write has those, too
+                    self._pending = {}
 
     def _kept(self, nothing: None) -> None:
         self.overrides_problem = ""

@@ -62,8 +62,10 @@ def test_the_periodic_table_tells_chooses_and_overrules(visit, address):
     visit.wait_for(lambda: "Kα 6.40 keV" in (cell.get_attribute("title") or ""))
     visit.wait_for(lambda: "of the area" in (cell.get_attribute("aria-label") or ""))
     assert page.locator(".xrf-periodic .xrf-unknown", has_text="Ne").count() == 1
-    iron, lead = (
-        page.locator(f".xrf-periodic [data-key={s}]").bounding_box() for s in ("Fe", "Pb")
+    iron, lead = page.locator(".xrf-table-grid").evaluate(
+        "grid => ['Fe', 'Pb'].map((symbol) => {"
+        " const box = grid.querySelector(`[data-key=${symbol}]`).getBoundingClientRect();"
+        " return {x: box.x, y: box.y} })"
     )
     assert lead["y"] > iron["y"]
     assert lead["x"] > iron["x"]
