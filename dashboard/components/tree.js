@@ -10,7 +10,7 @@ function render({model, view, el}) {
       "aria-label": "Cut the tree straight through, from few to many clusters", title: "Drag down to cut the tree straight through",
       oninput: () => { at = +input.value; line(); count.textContent = crossed(at / 1000) },
       onchange: () => model.send_msg({level: input.value / 1000})})
-    return h("div", {class: "xrf-treescale"}, h("span", {class: "xrf-small"}, "less alike"), input, h("span", {class: "xrf-small"}, "more alike"), count)
+    return h("div", {class: "xrf-treescale"}, h("div", {class: "xrf-small xrf-treewords"}, h("span", {}, "less alike"), count, h("span", {}, "more alike")), input)
   }
   const crossed = (level) => {
     const n = model.branches.filter((b) => b.steps[0][0] <= level && level < b.steps.at(-1)[0]).length
