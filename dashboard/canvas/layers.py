@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -70,6 +71,7 @@ class MapCanvas:
         self._failed = failed
         self._work = work
         self._images: dict[str, np.ndarray] = {}
+        self._grey = (0.0, 1.0)
         self._due: set[str] = set()
         self._view: tuple[float, ...] | None = None
         self._build()
@@ -192,8 +194,7 @@ class MapCanvas:
         self._work.cancel()
         self._due.clear()
         self._images = {"grey": total_counts}
-        grey = self.mappers["grey"]
-        grey.low, grey.high = grey_limits(total_counts)
+        self._grey = grey_limits(total_counts)
         self._place(display)
 
     def turn(self, display: Display) -> None:
@@ -203,7 +204,10 @@ class MapCanvas:
 
     def _place(self, display: Display) -> None:
         self.display, self._view = display, None
-        self._told.tags = [viewport.is_large(display)]
+        is_large = viewport.is_large(display)
+        self._told.tags = [is_large]
+        low, high = (0, 255) if is_large else self._grey
+        self.mappers["grey"].update(low=low, high=high)
         height, width = display.shape
         blank = {"image": [figures.BLANK], "x": [-0.5], "y": [-0.5], "dw": [width], "dh": [height]}
         for name in ("values", "clusters", "mask"):
@@ -274,7 +278,7 @@ class MapCanvas:
         part = viewport.window(display, self._view)
         joins = {name: (image, _JOIN[name]) for name, image in images.items()}
         self._work.start(
-            partial(_pieces, joins, display, part), then=self._put, failed=self._failed
+            partial(_pieces, joins, display, part, self._grey), then=self._put, failed=self._failed
         )
 
     def _put(self, pieces: dict[str, viewport.Piece]) -> None:
@@ -302,11 +306,16 @@ def _whole_place(display: Display) -> dict:
 
 
 def _pieces(
-    images: dict, display: Display, part: viewport.Window, *, progress: Progress,
-    cancel: CancelToken,
+    images: dict, display: Display, part: viewport.Window, grey: tuple[float, float], *,
+    progress: Progress, cancel: CancelToken,
 ) -> dict[str, viewport.Piece]:  # fmt: skip
     result = {}
-    for name, (image, join) in images.items():
+    # What is grey only stands behind: it comes last, and in a quarter of the bytes.
+    for name in sorted(images, key=lambda name: name == "grey"):
         cancel.check()
-        result[name] = viewport.cut_out(image, display, part, join)
+        piece = viewport.cut_out(images[name][0], display, part, images[name][1])
+        if name == "grey":
+            shade = np.clip((piece.image - grey[0]) / (grey[1] - grey[0]), 0.0, 1.0)
+            piece = replace(piece, image=np.rint(255 * shade).astype(np.uint8))
+        result[name] = piece
     return result

@@ -20,7 +20,7 @@ Join = Literal["max", "mean", "pick"]
 
 WHOLE_UP_TO_PX = 1500 * 1500
 """Pictures up to this size go to the browser whole: zoom and pan then never ask the server."""
-MARGIN = 0.15
+MARGIN = 0.1
 """Share of the view sent beyond each of its sides, so that a short pan shows no blank edge."""
 FIRST_VIEW_PX = 720
 """Size of the pane until the browser has told it."""
