@@ -22,7 +22,7 @@ function render({model, view, el}) {
   const verdicts = (item) => {
     const {symbol, name} = item, link = (text, verdict, title) =>
       h("button", {class: "xrf-link", "data-key": `say-${verdict}`, title: `${title}. Kept with this data set; undo takes it back`, onclick: () => say(symbol, verdict)}, text)
-    if (item.verdict) return link(`${symbol} as found`, "", `Leave it to what was found whether ${name} is here`)
+    if (item.verdict) return link("Take it back", "", `Leave it to what was found whether ${name} is here`)
     const add = link(`Add ${symbol}`, "present", `Say that ${name} is here`)
     const strike = link(`No ${symbol} here`, "absent", `Say that ${name} is not here`)
     return !item.list ? add : item.instrument || item.list == "few" ? [add, strike] : strike
