@@ -22,7 +22,7 @@ from xrfengine.export.analysis import Analysis
 from xrfengine.jobs import CancelToken, Progress
 
 STAGE = "export"
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 19
 _PREVIEW_DPI = 110.0
 
 

@@ -86,7 +86,7 @@ def test_a_report_is_made_beside_the_page_and_can_be_read(visit, address):
     ):
         assert words in text
     name, data = downloaded(visit, stage.get_by_label("Download Report to read").click)
-    other = visit.page.context.new_page()
+    other = visit.page.context.browser.new_page()
     asked = []
     other.on("request", lambda request: asked.append(request.url))
     other.set_content(data.decode(), wait_until="load")
