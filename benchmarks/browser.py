@@ -134,7 +134,7 @@ def load(context, url: str, page=None) -> tuple[object, float]:
     """A fresh page, or the one given, and the milliseconds until its map was painted."""
     page = page or context.new_page()
     # Who comes for the first time is introduced, which has nothing to do with loading.
-    page.add_init_script("window.localStorage?.setItem('xrf-tour-seen', '1')")
+    page.add_init_script("try { localStorage.setItem('xrf-tour-seen', '1') } catch {}")
     page.set_viewport_size({"width": 1440, "height": 900})
     start = time.perf_counter()
     page.goto(url, wait_until="commit", timeout=300_000)

@@ -171,7 +171,7 @@ class Visit:
 def _visiting(browser):
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     # Not their first visit: the introduction stays away unless it is asked for.
-    page.add_init_script("window.localStorage?.setItem('xrf-tour-seen', '1')")
+    page.add_init_script("try { localStorage.setItem('xrf-tour-seen', '1') } catch {}")
     visit = Visit(page)
     yield visit
     page.close()

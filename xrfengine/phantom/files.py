@@ -115,10 +115,10 @@ def read_areas(path: Path) -> tuple[np.ndarray, tuple[str, ...]] | None:
 
 @cache
 def _code() -> str:
-    """Digest of this package's sources: a kept demo is not shown after its painter has changed."""
-    return digest(
-        [p.read_text(encoding="utf-8") for p in sorted(Path(__file__).parent.glob("*.py"))]
-    )
+    """Digest of the sources: a kept demo is not shown after its painter or physics has changed."""
+    here = Path(__file__).parent
+    physics = [here.parent / name for name in ("lines.py", "detector.py")]
+    return digest([p.read_text(encoding="utf-8") for p in (*sorted(here.glob("*.py")), *physics)])
 
 
 def demo_file(
