@@ -194,8 +194,9 @@ class SpectrumFigure:
         source = figures.layer(self.model, name).data_source
         counts = np.asarray(counts, np.float32)
         held = source.data
-        if np.array_equal(held["rate"], heights) and np.array_equal(held["counts"], counts):
-            return  # what did not change does not travel
+        same = np.array_equal(held["rate"], heights) and np.array_equal(held["counts"], counts)
+        if same and name == "whole":
+            return  # a selection does not send the scan's curve again
         source.data = {"energy": np.asarray(energy, np.float32), "rate": heights, "counts": counts}
 
     def clear(self, name: str) -> None:
