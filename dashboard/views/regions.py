@@ -41,7 +41,7 @@ class RegionsView(pn.viewable.Viewer):
             styles={"gap": "0", "flex": "none"},
         )  # fmt: skip
         results.param.watch(lambda *e: self._show_selection(), "selected")
-        results.param.watch(lambda *e: self._show_regions(), ["regions", "opened"])
+        results.param.watch(lambda *e: self._show_regions(), ["regions", "opened", "pixel_size_mm"])
         results.param.watch(lambda *e: self._show_element(), "maps")
         session.param.watch(lambda *e: self._follow_overrides(), "overrides")
         session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
@@ -117,7 +117,7 @@ class RegionsView(pn.viewable.Viewer):
         if opened is None:
             self._list.items = []
             return
-        pixel_mm = opened.cube.instrument.pixel_size_mm
+        pixel_mm = self.results.pixel_size_mm
         hidden = self.session.hidden_regions
         if anew:  # so that a name that was refused is written over
             self._list.items = []

@@ -19,6 +19,7 @@ from dashboard.outlines import borders, path, within
 from dashboard.session import OPERATIONS, Selection, Session
 from dashboard.session.regions import joined
 from dashboard.views.embedding import EmbeddingView
+from dashboard.views.regions import RegionsView
 from dashboard.views.spectrum import SpectrumView
 from xrfengine.regions import OKABE_ITO, Region, runs_of
 
@@ -402,5 +403,21 @@ def test_the_embedding_is_coloured_by_region(visit):
         session.hidden_regions = (region.id,)
         await view._plot._shade.finished()
         assert share_of("#112233") == 0
+
+    visit(steps)
+
+
+def test_the_list_tells_the_area_by_the_size_of_a_pixel(visit):
+    async def steps(session, results):
+        view = RegionsView(session, results)
+        session.draw(LEFT)
+        results.keep_selection()
+        await results.settled()
+        assert view._list.items[0]["size"] == "240 px"
+        results.keep_pixel_size(0.5)
+        assert view._list.items[0]["size"] == "240 px · 60 mm²"
+        assert view._list.items[0]["counts"].startswith(
+            f"{results.regions[0].spectrum.total:,.0f} counts"
+        )
 
     visit(steps)
