@@ -78,7 +78,7 @@ def test_nodes_of_the_grid_show_spectra_and_select_their_pixels(visit, address):
     visit.wait_for(
         lambda: visit.layer("xrf-spectrum-figure", "chosen", "layer.data_source.data.rate.length")
     )
-    visit.wait_for(lambda: size in visit.page.locator(".xrf-rail").inner_text())
+    visit.wait_for(lambda: visit.page.locator(".xrf-rail").get_by_text(size).count())
 
 
 def test_a_lasso_in_the_scatter_of_two_elements_selects_on_the_map(visit, address):
