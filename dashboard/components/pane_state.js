@@ -8,7 +8,7 @@ function render({model, view, el}) {
       h("div", {style: model.fraction > 0 ? `width:${model.fraction * 100}%` : "", class: model.fraction > 0 ? "" : "xrf-unknown"}))
     const button = model.action && h("button", {class: "xrf-button", onclick: () => model.send_msg({action: model.action})}, model.action)
     return h("div", {class: `xrf-state xrf-${model.kind} ${model.covers ? "xrf-covers" : "xrf-corner"}`, role: is_error ? "alert" : "status"},
-      model.covers && model.kind == "loading" && h("div", {class: "xrf-skeleton"}),
+      model.covers && model.kind == "loading" && h("div", {class: "xrf-place"}),
       h("div", {class: "xrf-state-box"}, h("strong", {}, model.message), model.hint && h("span", {}, model.hint), bar, button))
   }
   show(model, view, el, ["kind", "message", "hint", "fraction", "action", "covers"], draw)
