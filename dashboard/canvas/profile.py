@@ -33,6 +33,7 @@ class ProfileView(pn.viewable.Viewer):
         super().__init__()
         self.session, self.results = session, results
         self._figure = None
+        self._is_due = False
         self._layout = pn.Column(
             sizing_mode="stretch_width", margin=0, visible=False, css_classes=["xrf-profile"],
             styles={"border-top": "1px solid var(--xrf-hairline)", "flex": "none"},
@@ -67,7 +68,6 @@ class ProfileView(pn.viewable.Viewer):
         fig.min_border_top = fig.min_border_right = 8
         fig.sizing_mode, fig.height = "stretch_width", PLOT_PX
         self._plot = pn.pane.Bokeh(fig, height=PLOT_PX, sizing_mode="stretch_width", margin=0)
-        self._layout.objects = [self._head, self._plot]
 
     def _take_message(self, data: dict[str, Any]) -> None:
         match data:
@@ -87,6 +87,13 @@ class ProfileView(pn.viewable.Viewer):
         return [("add a curve", ""), ("All counts", TOTAL), *named]
 
     def _show(self) -> None:
+        """Once for all that changes together: a new plot reaches the browser whole."""
+        if not self._is_due:
+            self._is_due = True
+            self.results.deliver(self._show_now)
+
+    def _show_now(self) -> None:
+        self._is_due = False
         session, results = self.session, self.results
         maps, opened, line = results.maps, results.opened, session.profile
         has_line = line is not None and opened is not None and maps is not None
@@ -109,6 +116,8 @@ class ProfileView(pn.viewable.Viewer):
             self._layout.visible = False
             return
         self._paint(curves, {name: symbol for name, (symbol, _) in images.items()})
+        if not self._layout.objects:
+            self._layout.objects = [self._head, self._plot]
         self._layout.visible = True
 
     def _paint(self, curves: dict, symbols: dict[str, str]) -> None:
