@@ -124,7 +124,7 @@ def thesis_size(folder: Path) -> str:
 
 def settle(page) -> None:
     """Let everything be computed that is kept: finest maps, embedding, clusters."""
-    page.locator(".xrf-clusters [role=option]").first.wait_for(timeout=900_000)
+    page.locator(".xrf-clusters .xrf-cluster").first.wait_for(timeout=900_000)
     page.locator(".xrf-status").get_by_text("map 1×1").wait_for(timeout=900_000)
     while page.locator(".xrf-job").count():
         page.wait_for_timeout(500)
@@ -221,7 +221,7 @@ class Traffic:
 def cut_change(page, share: float) -> float | None:
     """Milliseconds from letting go the slider to the painted embedding; None without clusters."""
     slider = page.locator(".xrf-clusters input[type=range]").first
-    if not slider.count() or not page.locator(".xrf-clusters [role=option]").count():
+    if not slider.count() or not page.locator(".xrf-clusters .xrf-cluster").count():
         return None
     taken = page.evaluate(
         """([input, share]) => xrf_bench.doing(() => {

@@ -25,7 +25,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure as Figure
 
-from dashboard.pictures import GREYS, MAP_COLOURS, MASK_COLOURS
+from dashboard.pictures import GREYS, HIGHLIGHT, MAP_COLOURS, MASK_COLOURS
 
 hv.extension("bokeh", logo=False)
 
@@ -92,13 +92,10 @@ def profile() -> hv.Overlay:
 
 def embedding() -> hv.Overlay:
     """The shaded points, and over them the selected ones."""
-    blank = np.zeros((2, 2), np.uint8)
-    layers = [
-        hv.RGB(
-            (np.arange(2), np.arange(2), blank, blank, blank, blank), ["u", "v"], vdims=list("RGBA")
-        ).opts(hooks=[_named(name)])
-        for name in ("points", "bright")
-    ]
+    blank, places = np.zeros((2, 2), np.uint8), (np.arange(2), np.arange(2))
+    points = hv.RGB((*places, blank, blank, blank, blank), ["u", "v"], vdims=list("RGBA"))
+    bright = hv.Image((*places, blank), ["u", "v"]).opts(cmap=[CLEAR, HIGHLIGHT], clim=(-0.5, 1.5))
+    layers = [points.opts(hooks=[_named("points")]), bright.opts(hooks=[_named("bright")])]
     return hv.Overlay(layers).opts(xaxis=None, yaxis=None)
 
 

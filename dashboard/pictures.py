@@ -177,36 +177,33 @@ def embedding_image(
     else:
         count = canvas.points(_table(points), "x", "y", ds.count())
         shaded = tf.shade(count, cmap=[ink], how="eq_hist", min_alpha=90)
-    return spread(shaded, len(points))
+    image = np.ascontiguousarray(shaded.data)
+    return spread(np.where(image >> 24 == 0, np.uint32(0), image), len(points))
 
 
 def points_image(
     points: np.ndarray,
     limits: tuple[float, float, float, float],
     size_px: tuple[int, int],
-    colour: str = HIGHLIGHT,
 ) -> np.ndarray:
-    """The chosen points in one colour; uint32 RGBA (y, x)."""
+    """Where the chosen points are: 1, elsewhere 0; uint8 (y, x), a byte a pixel on its way."""
     import datashader as ds
-    import datashader.transfer_functions as tf
 
     x0, x1, y0, y1 = limits
     width, height = (int(np.clip(v, 16, 2000)) for v in size_px)
     if len(points) == 0:
-        return np.zeros((height, width), np.uint32)
+        return np.zeros((height, width), np.uint8)
     canvas = ds.Canvas(width, height, x_range=(x0, x1), y_range=(y0, y1))
-    count = canvas.points(_table(points), "x", "y", ds.count())
-    return spread(tf.shade(count, cmap=[colour], how="eq_hist", min_alpha=210), len(points))
+    there = canvas.points(_table(points), "x", "y", ds.any())
+    return spread(np.asarray(there.data, dtype=np.uint8), len(points))
 
 
-def spread(shaded: Any, n_points: int) -> np.ndarray:
-    """Grow single pixels to visible dots; the fewer the points, the larger.
+def spread(image: np.ndarray, n_points: int) -> np.ndarray:
+    """Grow single pixels (y, x) that are not 0 to visible dots; the fewer the points, the larger.
 
     Ours instead of datashader's, which compiles a kernel for every size at its first use: seconds
     in which a selection would not light up.
     """
-    image = np.ascontiguousarray(shaded.data)
-    image = np.where(image >> 24 == 0, np.uint32(0), image)
     px = 3 if n_points < 500 else 2 if n_points < 5_000 else 1 if n_points < 60_000 else 0
     grown = image.copy()
     offsets = range(-px, px + 1)

@@ -22,7 +22,7 @@ def test_axe_finds_nothing_serious(visit, address, query):
 
     visit.open(address + query)
     visit.wait_for_map()
-    visit.wait_for(lambda: visit.page.locator(".xrf-clusters").get_by_role("option").count() >= 3)
+    visit.wait_for(lambda: visit.page.locator(".xrf-clusters .xrf-cluster").count() >= 3)
     found = Axe().run(visit.page).response["violations"]
     told = [
         f"{rule['id']} ({rule['impact']}): {node['html'][:200]}"

@@ -28,7 +28,7 @@ def test_all_four_views_are_filled_and_on_the_first_screen(visit, address):
         assert box["width"] > 200, name
         assert box["y"] + box["height"] <= 900, name
         assert box["x"] + box["width"] <= 1440, name
-    visit.wait_for(lambda: visit.page.locator(".xrf-clusters").get_by_role("option").count() >= 3)
+    visit.wait_for(lambda: visit.page.locator(".xrf-clusters .xrf-cluster").count() >= 3)
     counts = visit.layer("xrf-spectrum-figure", "whole", "layer.data_source.data.counts.length")
     assert counts == 512
     names = visit.layer("xrf-spectrum-figure", "names", "layer.data_source.data.name")

@@ -77,7 +77,9 @@ def test_the_embedding_shows_every_point_in_its_colour():
 
 def test_chosen_points_only():
     points = np.array([[2.0, 2.0]], np.float32)
-    image = points_image(points, (0, 10, 0, 10), (100, 100), "#ff9d00")
+    image = points_image(points, (0, 10, 0, 10), (100, 100))
+    assert image.dtype == np.uint8
+    assert set(np.unique(image)) == {0, 1}
     ys, xs = np.nonzero(image)
     assert abs(ys.mean() - 20) <= 1
     assert abs(xs.mean() - 20) <= 1
