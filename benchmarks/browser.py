@@ -111,6 +111,14 @@ def serve(data: str | None) -> tuple[subprocess.Popen, str]:
     raise SystemExit("the server did not start")
 
 
+def chromium_path() -> str:
+    """The browser; ends the program where there is none."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        raise SystemExit("no chromium found: install it to look at the page")
+    return executable
+
+
 def thesis_size(folder: Path) -> str:
     """A folder with a phantom of the thesis's size."""
     from xrfengine.phantom import PhantomSettings, make_phantom, write_phantom
@@ -251,9 +259,7 @@ def measure(url: str, repeats: int, server: psutil.Process | None) -> dict[str, 
 
     times: dict[str, list[float]] = {}
     counted: dict[str, str] = {}
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        raise SystemExit("no chromium found: install it to measure the page")
+    executable = chromium_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         page, first = load(browser.new_context(), url)
