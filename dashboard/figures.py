@@ -14,7 +14,6 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     CustomJSTickFormatter,
-    HoverTool,
     LassoSelectTool,
     LinearColorMapper,
     NumeralTickFormatter,
@@ -267,28 +266,3 @@ def keep_square(fig: Figure) -> ColumnDataSource:
     fig.js_on_change("inner_height", fit)
     size.js_on_change("tags", fit)
     return size
-
-
-def map_hover(fig: Figure) -> HoverTool:
-    """Tells pixel and value under the pointer; worked out in the browser."""
-    return HoverTool(
-        renderers=[layer(fig, "values")],
-        tooltips=tooltip("probability"),
-        point_policy="follow_mouse",
-        attachment="horizontal",
-    )
-
-
-def tooltip(kind: str, has_errors: bool = False) -> str:
-    """What hovering over a map tells: its place and value, with unit and standard error."""
-    if kind == "probability":
-        value = "probability <b>@image{0.00}</b>"
-    else:
-        error = " ± @error{0,0.[0]}" if has_errors else ""
-        value = f"<b>@image{{0,0.[0]}}</b>{error} net counts"
-    return f"column $x{{0}}, row $y{{0}}: {value}"
-
-
-def placed(data: dict) -> dict:
-    """Where an image lies, without what it shows."""
-    return {name: data[name] for name in ("x", "y", "dw", "dh")}
