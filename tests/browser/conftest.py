@@ -122,6 +122,19 @@ class Visit:
             self.page.wait_for_timeout(50)
         return value
 
+    def click_until(self, place, what) -> None:
+        """Click at a place, (x, y) on the screen, until ``what()`` is true.
+
+        On a busy machine a click is taken for a long press, which means nothing.
+        """
+        for _ in range(6):
+            self.page.mouse.click(*place)
+            for _ in range(100):
+                if what():
+                    return
+                self.page.wait_for_timeout(50)
+        raise AssertionError(f"in vain; problems: {self.problems}")
+
     def open(self, url: str) -> None:
         self.page.goto(url)
         self.wait_for_page()

@@ -61,7 +61,7 @@ def test_the_tree_is_cut_by_hand_and_the_list_follows(visit, address):
     visit.wait_for(lambda: visit.page.locator(".xrf-tree .xrf-on").count() == 1)
     visit.page.keyboard.press("Escape")
     visit.wait_for(lambda: rows(visit).count() == 1)
-    visit.page.get_by_role("button", name="Back to automatic").click()
+    visit.page.locator(".xrf-clusters").get_by_role("button", name="Back to automatic").click()
     visit.wait_for(lambda: rows(visit).count() == n)
 
 

@@ -19,10 +19,14 @@ def share_of(visit, figure: str, energy_kev: float) -> float:
     return (energy_kev - start) / (end - start)
 
 
-def click_at(visit, figure: str, energy_kev: float) -> None:
+def place_of(visit, figure: str, energy_kev: float) -> tuple[float, float]:
     area = visit.area(figure)
     x = area["x"] + share_of(visit, figure, energy_kev) * area["w"]
-    visit.page.mouse.click(x, area["y"] + 0.6 * area["h"])
+    return x, area["y"] + 0.6 * area["h"]
+
+
+def click_at(visit, figure: str, energy_kev: float) -> None:
+    visit.page.mouse.click(*place_of(visit, figure, energy_kev))
 
 
 def data(visit, name: str, column: str, figure: str = "xrf-spectrum-figure"):
@@ -95,8 +99,8 @@ def test_a_calibration_is_made_kept_marked_and_taken_back(visit, address):
     visit.wait_for(lambda: data(visit, "present", "energy", "xrf-calibration-figure"))
     names = visit.page.locator(".xrf-pair input")
     for n_peaks, energy_kev in enumerate((6.42, 12.58), 1):
-        click_at(visit, "xrf-calibration-figure", energy_kev)
-        visit.wait_for(lambda n=n_peaks: names.count() == n)
+        place = place_of(visit, "xrf-calibration-figure", energy_kev)
+        visit.click_until(place, lambda n=n_peaks: names.count() == n)
     assert [name.input_value() for name in names.all()] == ["Fe Kα", "Pb Lβ"]
     names.first.fill("Mn Ka")
     names.first.press("Enter")
