@@ -19,8 +19,8 @@ Unit = Literal["px", "mm"]
 Polygon = tuple[np.ndarray, ...]
 """The outer ring and the rings of the holes; each float64 (vertex, 2) with columns x and y."""
 
-_RIGHT, _DOWN, _LEFT, _UP = range(4)
-_STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+_STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""Right, down, left, up."""
 _TOLD = {
     "px": "pixels; pixel centres at whole numbers, x to the right, y down",
     "mm": "mm from the upper left corner of the scan, x to the right, y down",
@@ -49,78 +49,85 @@ def polygons(mask: np.ndarray) -> tuple[Polygon, ...]:
     outer.sort(key=lambda ring: (ring[:, 1].min(), ring[:, 0].min()))
     result: list[list[np.ndarray]] = [[ring] for ring in outer]
     boxes = np.array([[*ring.min(axis=0), *ring.max(axis=0)] for ring in outer]).reshape(-1, 4)
+    areas = np.array([_area(ring) for ring in outer])
     for hole in holes:
-        low, high = hole.min(axis=0), hole.max(axis=0)
-        around = (boxes[:, :2] <= low).all(axis=1) & (boxes[:, 2:] >= high).all(axis=1)
-        owners = [int(n) for n in np.flatnonzero(around) if _holds(outer[n], hole)]
+        x, y = _beside(hole)
+        around = (boxes[:, :2] < (x, y)).all(axis=1) & (boxes[:, 2:] > (x, y)).all(axis=1)
+        near = np.flatnonzero(around)
         # Islands in a hole have holes, too: the smallest ring around is the owner.
-        result[min(owners, key=lambda n: _area(outer[n]))].append(hole)
+        owner = next(n for n in near[np.argsort(areas[near])] if _holds(outer[n], x, y))
+        result[owner].append(hole)
     return tuple(tuple(rings) for rings in result)
 
 
 def _rings(mask: np.ndarray) -> list[np.ndarray]:
     """Closed rings with the mask's pixels at the right hand, y down; float64 (vertex, 2)."""
-    height, width = mask.shape
     padded = np.pad(mask, 1)
-    inside, above, before = padded[1:, 1:], padded[:-1, 1:], padded[1:, :-1]
-    # Edges that leave each corner of the grid of pixels, by their direction.
-    leaves = np.zeros((height + 1, width + 1, 4), dtype=bool)
-    leaves[:, :, _RIGHT] = inside & ~above
-    leaves[:, 1:, _LEFT] = (~inside & above)[:, :-1]
-    leaves[:, :, _UP][1:] = (inside & ~before)[:-1]
-    leaves[:, :, _DOWN] = ~inside & before
-    left = {(int(y), int(x)): [] for y, x in np.argwhere(leaves.any(axis=2))}
-    for y, x, direction in np.argwhere(leaves):
-        left[int(y), int(x)].append(int(direction))
+    above, below, left, right = padded[:-1], padded[1:], padded[:, :-1], padded[:, 1:]
+    # Edges that leave each corner of the grid of pixels, by their direction: at most two.
+    leaving: dict[tuple[int, int], list[int]] = {}
+    for direction, (edges, dx, dy) in enumerate(
+        (
+            (~above & below, 0, 1),
+            (left & ~right, 1, 0),
+            (above & ~below, 1, 1),
+            (~left & right, 1, 1),
+        )
+    ):
+        rows, columns = np.nonzero(edges)
+        for corner in zip((columns + dx).tolist(), (rows + dy).tolist(), strict=True):
+            leaving.setdefault(corner, []).append(direction)
     rings = []
-    for start in list(left):
-        while left[start]:
-            rings.append(_walk(left, start))
+    while leaving:
+        corners = _walk(leaving, next(iter(leaving)))
+        rings.append(np.array(corners, dtype=np.float64) - 1.5)  # less the padding and half a pixel
     return rings
 
 
-def _walk(left: dict[tuple[int, int], list[int]], start: tuple[int, int]) -> np.ndarray:
+def _walk(
+    leaving: dict[tuple[int, int], list[int]], start: tuple[int, int]
+) -> list[tuple[int, int]]:
     """Follow the edges from a corner until it is reached again, and use them up."""
-    at, came, corners = start, left[start][0], []
-    first = came
+    direction = _use(leaving, start, leaving[start][-1])
+    (x, y), corners = start, [start]
     while True:
+        dx, dy = _STEPS[direction]
+        x, y = x + dx, y + dy
+        if (x, y) == start:
+            return [*corners, start]
+        ways, right = leaving[x, y], (direction + 1) % 4
         # At a corner where two pixels touch, the turn to the right stays with the same pixel.
-        turns = [(came + turn) % 4 for turn in (1, 0, 3)] if corners else [first]
-        direction = next(d for d in turns if d in left[at])
-        if not corners or direction != came:
-            corners.append((at[1] - 0.5, at[0] - 0.5))
-        left[at].remove(direction)
-        dx, dy = _STEPS[direction].tolist()
-        at, came = (at[0] + dy, at[1] + dx), direction
-        if at == start and (first not in left[at]) and not _goes_on(left[at], came):
-            break
-    if came == first:
-        corners = corners[1:]  # the walk began within a straight edge
-    return np.array([*corners, corners[0]])
+        onward = _use(leaving, (x, y), right if right in ways else ways[0])
+        if onward != direction:
+            corners.append((x, y))
+        direction = onward
 
 
-def _goes_on(edges: list[int], came: int) -> bool:
-    """Whether the ring passes its first corner once more, where two of its pixels touch."""
-    return (came + 1) % 4 in edges
+def _use(leaving: dict[tuple[int, int], list[int]], corner: tuple[int, int], way: int) -> int:
+    leaving[corner].remove(way)
+    if not leaving[corner]:
+        del leaving[corner]
+    return way
 
 
 def _area(ring: np.ndarray) -> float:
     """Signed area; positive for counterclockwise with x to the right and y up."""
-    x, y = ring[:-1].T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
+    x, y = ring.T
+    return 0.5 * float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
 
 
-def _holds(ring: np.ndarray, hole: np.ndarray) -> bool:
-    """Whether a point just inside the hole's first corner lies in a ring; even-odd rule."""
-    # The middle of the first edge, half a pixel into the hole's empty side.
-    (x0, y0), (x1, y1) = hole[0], hole[1]
-    length = math.hypot(x1 - x0, y1 - y0)
-    x = (x0 + x1) / 2 + (y1 - y0) / length * 0.25
-    y = (y0 + y1) / 2 - (x1 - x0) / length * 0.25
-    (ax, ay), (bx, by) = ring[:-1].T, ring[1:].T
-    crosses = (ay > y) != (by > y)
-    at = ax[crosses] + (y - ay[crosses]) / (by[crosses] - ay[crosses]) * (bx - ax)[crosses]
-    return bool(np.count_nonzero(at > x) % 2)
+def _beside(hole: np.ndarray) -> tuple[float, float]:
+    """A point in the region beside the first edge of its hole; no ring passes through it."""
+    (x0, y0), (x1, y1) = hole[:2]
+    dx, dy = np.sign(x1 - x0), np.sign(y1 - y0)
+    return x0 + 0.25 * (dx - dy), y0 + 0.25 * (dy + dx)
+
+
+def _holds(ring: np.ndarray, x: float, y: float) -> bool:
+    """Whether a point off its edges lies inside a ring, by the even-odd rule."""
+    xs, ys = ring.T
+    crosses = (ys[:-1] > y) != (ys[1:] > y)  # such edges are upright: both ends have the same x
+    return bool(np.count_nonzero(xs[:-1][crosses] > x) % 2)
 
 
 def to_geojson(

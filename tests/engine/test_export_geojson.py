@@ -1,4 +1,4 @@
-"""Regions as polygons: their inside is exactly their pixels."""
+"""Regions in a file: what they are, and back from it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import SettingsError
 from xrfengine.export import Analysis, Area, Provenance
-from xrfengine.export.geojson import pixel_polygons, regions_geojson
+from xrfengine.export.geojson import regions_geojson
 from xrfengine.findings import Identified
-from xrfengine.regions import polygon_mask
-
-
-def drawn(polygons, shape_yx):
-    """Pixels inside the polygons; holes by the even-odd rule."""
-    mask = np.zeros(shape_yx, bool)
-    for rings in polygons:
-        for ring in rings:
-            mask ^= polygon_mask(ring[:-1], shape_yx)
-    return mask
-
-
-@given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
-@settings(max_examples=150, deadline=None)
-def test_polygons_hold_their_pixels_and_no_others(mask):
-    polygons = pixel_polygons(mask)
-    np.testing.assert_array_equal(drawn(polygons, mask.shape), mask)
-    for rings in polygons:
-        areas = [0.5 * np.sum(r[:-1, 0] * r[1:, 1] - r[1:, 0] * r[:-1, 1]) for r in rings]
-        assert areas[0] > 0, "the outer ring comes first"
-        assert all(area < 0 for area in areas[1:])
-        assert all((ring[0] == ring[-1]).all() for ring in rings)
-    total = sum(
-        0.5 * np.sum(r[:-1, 0] * r[1:, 1] - r[1:, 0] * r[:-1, 1])
-        for rings in polygons
-        for r in rings
-    )
-    assert total == mask.sum()
-
-
-def test_a_ring_has_a_hole_and_an_island_in_it_is_a_polygon():
-    mask = np.ones((7, 7), bool)
-    mask[1:6, 1:6] = False
-    mask[3, 3] = True
-    polygons = pixel_polygons(mask)
-    assert sorted(len(rings) for rings in polygons) == [1, 2]
-    island = next(rings[0] for rings in polygons if len(rings) == 1)
-    assert {tuple(p) for p in island} == {(2.5, 2.5), (3.5, 2.5), (3.5, 3.5), (2.5, 3.5)}
+from xrfengine.region_outlines import from_geojson
 
 
 def view(areas=True) -> Analysis:
@@ -69,15 +29,26 @@ def view(areas=True) -> Analysis:
 def test_features_say_what_they_are():
     held = json.loads(regions_geojson(view()))
     assert held["type"] == "FeatureCollection"
-    assert "pixels" in held["coordinates"]
+    assert held["xrfengine"]["unit"] == "px"
+    assert "pixel centres at whole numbers" in held["xrfengine"]["coordinates"]
+    assert held["provenance"]["dataset"] == "scan"
+    assert held["provenance"]["pixel_size_mm"] == held["xrfengine"]["pixel_size_mm"] == 0.5
     (feature,) = held["features"]
     assert feature["properties"] == {
-        "name": "Umriss ä", "color": "#009E73", "n_pixels": 2, "area_mm2": 0.5,
+        "name": "Umriss ä", "colour": "#009E73", "pixels": 2, "area_mm2": 0.5,
         "elements": [{"symbol": "Hg", "probability": 0.9712}],
     }  # fmt: skip
     assert feature["geometry"]["type"] == "MultiPolygon"
     (ring,) = feature["geometry"]["coordinates"][0]
     assert sorted(map(tuple, ring[:-1])) == [(1.5, 0.5), (1.5, 1.5), (3.5, 0.5), (3.5, 1.5)]
+
+
+def test_what_was_written_is_read():
+    analysis = view()
+    (region,) = from_geojson(json.loads(regions_geojson(analysis)), (4, 6))
+    (area,) = analysis.areas
+    assert (region.name, region.colour) == (area.name, area.colour)
+    np.testing.assert_array_equal(region.mask((4, 6)), area.mask)
 
 
 def test_without_regions_there_is_nothing_to_write():

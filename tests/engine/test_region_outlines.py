@@ -39,6 +39,8 @@ def test_an_island_in_a_hole_has_its_own_polygon_and_holes():
     mask[5, 5] = False
     big, small = polygons(mask)
     assert [len(big), len(small)] == [2, 2]
+    np.testing.assert_array_equal(small[1].min(axis=0), (4.5, 4.5))
+    np.testing.assert_array_equal(small[1].max(axis=0), (5.5, 5.5))
     assert area(big[1]) == -49
     assert area(small[1]) == -1
 

@@ -113,11 +113,11 @@ def map_figure(
     )
     outlines = []
     if with_areas:
-        from xrfengine.export.geojson import pixel_polygons
+        from xrfengine.region_outlines import polygons
 
         for area in analysis.areas:
-            polygons = pixel_polygons(lies.shown(area.mask))
-            outlines.append((area.colour, [ring for rings in polygons for ring in rings]))
+            drawn = polygons(lies.shown(area.mask))
+            outlines.append((area.colour, [ring for polygon in drawn for ring in polygon]))
     with DRAWING:
         return _draw(analysis, shown, image, outlines, colours, dpi)
 
