@@ -1,4 +1,4 @@
-"""Selections in several steps, and the regions that are kept of them."""
+"""The regions that are kept of selections: their list, their curves, their outlines."""
 
 from __future__ import annotations
 
@@ -7,135 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard import figures
 from dashboard.chosen import region_name
-from dashboard.display import Display
-from dashboard.drawing import drawn, on_scan
 from dashboard.history import History
 from dashboard.outlines import borders, path, within
-from dashboard.session import OPERATIONS, Selection, Session
-from dashboard.session.regions import joined
+from dashboard.session import Selection, Session
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.regions import RegionsView
 from dashboard.views.spectrum import SpectrumView
-from xrfengine.regions import OKABE_ITO, Region, runs_of
+from xrfengine.regions import OKABE_ITO, Region
 
 LEFT = Selection("map", ((-1, -1), (9.5, -1), (9.5, 30), (-1, 30)))
 TOP = Selection("map", ((-1, -1), (40, -1), (40, 5.5), (-1, 5.5)))
-number = st.floats(-1e4, 1e4)
-pair = st.tuples(number, number)
-STEPS = st.one_of(
-    st.builds(Selection, st.sampled_from(["map", "embedding"]),
-              st.lists(pair, min_size=3, max_size=9).map(tuple)),
-    st.builds(Selection, st.just("brush"), st.lists(pair, min_size=1, max_size=9).map(tuple),
-              radius_px=st.floats(0.1, 50)),
-    st.builds(Selection, st.just("pixel"), st.tuples(pair)),
-    st.builds(Selection, st.just("cluster"), cluster=st.integers(0, 30)),
-    st.builds(Selection, st.just("threshold"), element=st.sampled_from(["Fe", "Pb"]),
-              method=st.sampled_from(["probability", "roi"]), threshold=number,
-              region_px=st.integers(1, 10)),
-    st.lists(st.booleans(), min_size=1, max_size=60).filter(any).map(
-        lambda m: Selection("runs", runs=runs_of(np.array([m])), name="An old region")),
-)  # fmt: skip
-SELECTIONS = st.lists(st.tuples(STEPS, st.sampled_from(OPERATIONS)), min_size=1, max_size=5)
-
-
-def built(steps):
-    selection = None
-    for part, operation in steps:
-        selection = joined(selection, part, operation)
-    return selection
-
-
-@given(SELECTIONS)
-def test_selections_survive_json(steps):
-    selection = built(steps)
-    if selection is not None:
-        assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))) == selection
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        None,
-        {},
-        [],
-        {"source": "magic"},
-        {"source": "map", "vertices": [[0, 0], [1, 1]]},
-        {"source": "map", "vertices": [[0, 0], [1, 1], [1, float("nan")]]},
-        {"source": "cluster", "cluster": -1},
-        {"source": "brush", "vertices": [[0, 0]], "radius_px": 0},
-        {"source": "runs", "runs": [4, 2, 5, 1]},
-        {"source": "runs", "runs": [4]},
-        {"source": "parts", "parts": [{"source": "cluster", "cluster": 1}]},
-        {"source": "threshold"},
-        {"source": "pixel", "vertices": [[1, 2]], "operation": "magic"},
-    ],
-)
-def test_damaged_selections_are_refused_in_words(state):
-    with pytest.raises(ValueError, match="its selection is damaged"):
-        Selection.from_dict(state)
-
-
-def test_nothing_is_taken_from_nothing():
-    assert joined(None, LEFT, "subtract") is None
-    assert joined(None, LEFT, "intersect") is None
-    assert joined(None, LEFT, "add") == LEFT
-
-
-def test_steps_join_the_pixels(visit):
-    async def steps(session, results):
-        async def selected():
-            await results.settled()
-            return results.selected.mask
-
-        session.draw(LEFT)
-        left = await selected()
-        session.draw(TOP, "intersect")
-        corner = await selected()
-        assert corner.sum() == 10 * 6
-        assert (corner <= left).all()
-        session.draw(Selection("pixel", ((30, 20),)), "add")
-        mask = await selected()
-        assert mask.sum() == 61
-        assert mask[20, 30]
-        session.operation = "subtract"
-        session.draw(Selection("brush", ((0, 0), (9, 0)), radius_px=0.5))
-        mask = await selected()
-        assert mask.sum() == 61 - 10
-        assert not mask[0].any()
-        assert results.selected.spectrum.n_pixels == 51
-        assert "several steps" in results.selected.title
-        session.operation = "add"
-        session.cluster = 0
-        await results.settled()
-        labels = results.clusters.clustering.labels
-        np.testing.assert_array_equal(results.selected.mask, mask | (labels == 0))
-        assert session.cluster is None, "it is part of a selection"
-
-    visit(steps)
-
-
-def test_what_is_above_the_threshold_is_selected(visit):
-    async def steps(session, results):
-        session.element = "Fe"
-        await results.settled()
-        results.select_above()
-        await results.settled()
-        expected = results.maps["Fe"] >= results.starts["Fe"]
-        np.testing.assert_array_equal(results.selected.mask, expected)
-        session.element = "Pb"
-        session.method = "roi"
-        await results.settled()
-        np.testing.assert_array_equal(results.selected.mask, expected)
-        session.draw(Selection("pixel", ((0, 0),)), "add")
-        await results.settled()
-        np.testing.assert_array_equal(results.selected.mask[1:], expected[1:])
-
-    visit(steps)
 
 
 def test_kept_regions_are_never_worked_out_again(visit, engine):
@@ -269,19 +153,6 @@ def test_names_of_regions():
     assert region_name(above, {"Fe above threshold"}) == "Fe above threshold 2"
 
 
-def test_what_the_browser_sends():
-    mail = {"x": [0, 4, 4], "y": [0, 0, 4], "how": ["polygon - 0 1", "", ""]}
-    assert drawn(mail) == (Selection("map", ((0, 0), (4, 0), (4, 4))), None)
-    assert drawn(mail, "embedding")[0].source == "embedding"
-    mail["how"] = ["brush add 2.5 2", "", ""]
-    assert drawn(mail) == (
-        Selection("brush", ((0, 0), (4, 0), (4, 4)), radius_px=2.5), "add"
-    )  # fmt: skip
-    for how in ([], ["polygon"], ["magic - 0 1"], ["brush - 0 1"], ["brush - nan 1"]):
-        assert drawn({**mail, "how": how}) is None
-    assert drawn({"x": [0, 1], "y": [0, 1], "how": ["polygon - 0 1", ""]}) is None
-
-
 def curves(view):
     """The curves of regions a spectrum view shows, by colour."""
     lines = [r for r in view.figure.model.renderers if (r.name or "").startswith("region-")]
@@ -363,19 +234,6 @@ def test_outlines_end_where_the_picture_does():
     assert np.isnan(x[2::3]).all()
     assert np.isfinite(np.delete(x, np.s_[2::3])).all()
     assert len(x) == len(y) == 9
-
-
-def test_what_is_drawn_on_a_turned_picture_is_kept_as_the_scan_lies():
-    display = Display((20, 30), crop=(5, 0, 25, 20), turns=1)
-    pixel = Selection("pixel", ((0.0, 3.0),))
-    assert on_scan(pixel, display).vertices == ((8.0, 19.0),)
-    assert on_scan(Selection("pixel", ((40.0, 3.0),)), display) is None
-    stroke = Selection("brush", ((-50.0, 0.0), (50.0, 0.0)), radius_px=2.0)
-    x, y = zip(*on_scan(stroke, display).vertices, strict=True)
-    assert set(x) == {5.0}
-    assert min(y) >= -0.5
-    assert max(y) <= 19.5
-    assert on_scan(Selection("map", ((-9, -9), (-8, -9), (-8, -8))), display) is None
 
 
 def test_the_embedding_is_coloured_by_region(visit):
