@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.names import element_name
-from dashboard.pictures import grey_limits, value_limit
+from dashboard.pictures import value_limit
 from dashboard.session.compare import Shown
 from xrfengine.cube import Cube, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
+from xrfengine.pictures import grey_limits
 
 if TYPE_CHECKING:
     from xrfengine.maps.fit import FitMaps

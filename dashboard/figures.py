@@ -188,6 +188,39 @@ def plain_numbers() -> NumeralTickFormatter:
     return NumeralTickFormatter(format="0,0.[00]")
 
 
+_SETTLED = """
+if (!view.tags[0]) return
+clearTimeout(fig.__settle)
+fig.__settle = setTimeout(() => {
+    const x = fig.x_range, y = fig.y_range
+    const size = [fig.inner_width, fig.inner_height]
+    if (!(size[0] > 4 && size[1] > 4)) return
+    view.data = {view: [x.start, x.end, y.start, y.end, ...size]}
+}, wait_ms)
+"""
+
+
+def settled_view(fig: Figure, *, wait_ms: int, is_asked: bool = True) -> ColumnDataSource:
+    """Where the browser looks, once that has come to rest: not every step of a zoom.
+
+    Returns
+    -------
+    ColumnDataSource
+        With a column ``view``: x from, x to, y from, y to, width and height in screen pixels.
+        The browser writes it while the first of its ``tags`` is true, at first ``is_asked``.
+    """
+    view = ColumnDataSource(data={"view": []}, tags=[is_asked])
+    settled = CustomJS(args={"fig": fig, "view": view, "wait_ms": wait_ms}, code=_SETTLED)
+    for model, names in (
+        (fig, ("inner_width", "inner_height")),
+        (fig.x_range, ("start", "end")),
+        (fig.y_range, ("start", "end")),
+    ):
+        for name in names:
+            model.js_on_change(name, settled)
+    return view
+
+
 def selection_mailbox(fig: Figure, name: str = "") -> ColumnDataSource:
     """A data source the browser fills with the vertices of a finished lasso or box.
 

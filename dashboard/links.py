@@ -36,7 +36,7 @@ def restored(session: Session, query: Mapping[str, str], views: SavedViews) -> l
     try:
         state = views.state(query.get("dataset", ""), id_)
     except XRFError as error:
-        return [f"{error.message}. {error.hint}", *session.restore(query)]
+        return [str(error), *session.restore(query)]
     if set(query) > {"dataset", "view"}:
         # The address is newer than what was kept a moment before it changed.
         state = {**state, "address": dict(query)}

@@ -10,10 +10,12 @@ from typing import Any, Literal
 import colorcet
 import numpy as np
 
+from xrfengine.pictures import map_colours, rgb
+
 GREYS = tuple(f"#{v:02x}{v:02x}{v:02x}" for v in range(24, 232, 2))
 """Neither black nor white at the ends: both themes keep a border around the scan."""
 MAP_PALETTES: dict[str, tuple[str, ...]] = {
-    "bmy": tuple(colorcet.b_linear_bmy_10_95_c78[72:]),
+    "bmy": map_colours(),
     "blue-yellow": tuple(colorcet.b_linear_protanopic_deuteranopic_kbjyw_5_95_c25[64:]),
     "blue": tuple(colorcet.b_linear_kbc_5_95_c73[72:]),
     "fire": tuple(colorcet.b_linear_kryw_0_100_c71[64:248]),
@@ -33,12 +35,6 @@ _CATEGORICAL = tuple(colorcet.b_glasbey_category10)
 def cluster_colour(label: int) -> str:
     """Colour of a cluster, by its number and never by its place in a list; -1 is unassigned."""
     return UNASSIGNED if label < 0 else _CATEGORICAL[label % len(_CATEGORICAL)]
-
-
-def grey_limits(total_counts: np.ndarray) -> tuple[float, float]:
-    """The 1st and 99th percentile, apart even for an even image."""
-    low, high = np.percentile(total_counts, (1.0, 99.0))
-    return (float(low), float(high)) if high > low else (float(low) - 1.0, float(low) + 1.0)
 
 
 def value_limit(values: np.ndarray, kind: str) -> float:
@@ -262,7 +258,7 @@ def thumbnail(
 def _palette(n_greys: int, n_colours: int, colours: tuple[str, ...]) -> bytes:
     greys = np.repeat(np.linspace(40, 190, n_greys)[:, None], 3, axis=1)
     places = np.rint(np.linspace(0, len(colours) - 1, n_colours)).astype(int)
-    return np.vstack([greys, _lut(colours)[places]]).astype(np.uint8).tobytes()
+    return np.vstack([greys, rgb(colours)[places]]).astype(np.uint8).tobytes()
 
 
 def labels_picture(
@@ -278,7 +274,7 @@ def labels_picture(
     from PIL import Image
 
     step = max(1, int(np.ceil(max(labels.shape) / longest_px)))
-    palette = np.array([_rgb(colour) for colour in (UNASSIGNED, *colours)], np.float64)
+    palette = rgb((UNASSIGNED, *colours))
     if chosen is not None:
         pale = 0.25 * palette + 0.75 * 128
         pale[chosen + 1] = palette[chosen + 1]
@@ -289,17 +285,9 @@ def labels_picture(
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-
-
 def _blocks(values: np.ndarray, step: int, join: np.ufunc) -> np.ndarray:
     rows = join.reduceat(values, np.arange(0, values.shape[0], step), axis=0)
     return join.reduceat(rows, np.arange(0, values.shape[1], step), axis=1)
-
-
-def _lut(colours: tuple[str, ...]) -> np.ndarray:
-    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], float)
 
 
 def spectrum_heights(counts: np.ndarray, scale: str, floor: float) -> np.ndarray:
@@ -313,15 +301,6 @@ def spectrum_heights(counts: np.ndarray, scale: str, floor: float) -> np.ndarray
     if scale == "sqrt":
         return np.sqrt(np.maximum(counts, 0.0))
     return counts
-
-
-def spectrum_floor(mean_counts: np.ndarray) -> float:
-    """Where a logarithmic axis begins: just below the smallest rate that still tells something."""
-    top = float(mean_counts.max(initial=0.0))
-    if top <= 0:
-        return 0.1
-    positive = mean_counts[mean_counts > 0]
-    return max(float(np.percentile(positive, 2.0)) * 0.5, top * 1e-6)
 
 
 def energy_limits(energy_kev: np.ndarray, mean_counts: np.ndarray) -> tuple[float, float]:

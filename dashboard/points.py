@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS
 from bokeh.plotting import figure as Figure
 
 from dashboard import drawing, figures, stock
@@ -82,26 +81,8 @@ class PointsPlot:
         self.mailbox = figures.selection_mailbox(fig)
         self.mailbox.on_change("data", self._take_drawn)
         # One message once the view has come to rest, not one for every step of a zoom.
-        self._view = ColumnDataSource(data={"view": [0.0, 1.0, 0.0, 1.0, 300.0, 260.0]})
-        settled = CustomJS(
-            args={"fig": fig, "view": self._view},
-            code="""
-            clearTimeout(fig.__settle)
-            fig.__settle = setTimeout(() => {
-                const x = fig.x_range, y = fig.y_range
-                const size = [fig.inner_width, fig.inner_height]
-                if (!(size[0] > 4 && size[1] > 4)) return
-                view.data = {view: [x.start, x.end, y.start, y.end, ...size]}
-            }, 120)
-            """,
-        )
-        for model, properties in (
-            (fig, ("inner_width", "inner_height")),
-            (fig.x_range, ("start", "end")),
-            (fig.y_range, ("start", "end")),
-        ):
-            for name in properties:
-                model.js_on_change(name, settled)
+        self._view = figures.settled_view(fig, wait_ms=120)
+        self._view.data = {"view": [0.0, 1.0, 0.0, 1.0, 300.0, 260.0]}
         self._view.on_change("data", lambda attr, old, new: self.draw())
         for name in ("points", "bright"):
             figures.layer(fig, name).data_source.data = _nothing()

@@ -86,23 +86,6 @@ def sample_first(found: tuple[Found, ...]) -> tuple[Found, ...]:
     return tuple(sorted(found, key=lambda item: item.is_instrument))
 
 
-_SURE = 0.95
-"""Mean probability above the threshold from which an element is no borderline case."""
-
-
-def most_telling(maps: ElementMaps, found: tuple[Found, ...]) -> str:
-    """The element to show first: a sure one, on about half of the area.
-
-    One that is everywhere shows no picture, and one that is hardly anywhere an empty one.
-    """
-    candidates = [item for item in found if not item.is_instrument]
-    if maps.kind == "probability":
-        candidates = [item for item in candidates if item.strength >= _SURE] or candidates
-    if not candidates:
-        return maps.elements[0]
-    return max(candidates, key=lambda item: item.share * (1.0 - item.share)).element
-
-
 def verdict_words(verdict: Verdict) -> str:
     """What a title says of an element that the user overruled or added."""
     return {"absent": "you say it is not here", "present": "added by you", "": ""}[verdict]

@@ -9,11 +9,12 @@ import numpy as np
 
 from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
-from dashboard.pictures import MAP_PALETTES, grey_limits, thumbnail, value_limit
+from dashboard.pictures import MAP_PALETTES, thumbnail, value_limit
 from dashboard.results import Results
 from xrfengine.cube import ElementMaps
 from xrfengine.findings import Found
-from xrfengine.jobs import NEVER, CancelToken
+from xrfengine.jobs import NEVER, CancelToken, Progress
+from xrfengine.pictures import grey_limits
 
 STRIP_PX = 200
 LARGE_PX = 400
@@ -77,6 +78,18 @@ class Thumbnails:
                 self.colours,
             )  # fmt: skip
         return pictures
+
+    def pictured(
+        self, items: list[dict], longest_px: int, *, progress: Progress, cancel: CancelToken
+    ) -> list[dict]:
+        """Items of :func:`entries`, each with its picture as ``src``; any thread.
+
+        Raises
+        ------
+        Cancelled
+        """
+        pictures = self.drawn([item["symbol"] for item in items], longest_px, cancel)
+        return [{**item, "src": pictures[item["symbol"]]} for item in items]
 
 
 def entries(results: Results) -> list[dict]:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"errors", "assets"},
     {"cache", "jobs"},
-    {"correlate", "cube", "lines", "detector", "names"},
+    {"correlate", "cube", "lines", "detector", "names", "pictures"},
     {
         "readers",
         "calibrate",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 3.0
 """Standard deviations of the noise from which net counts stand out."""
+_SURE = 0.95
+"""Mean probability above the threshold from which an element is no borderline case."""
 
 
 @dataclass(frozen=True)
@@ -271,3 +273,16 @@ def cluster_maps(classifier: Classifier, result: ClusterResult, cube: Cube) -> E
         source=cube.digest,
         model=classifier.digest,
     )
+
+
+def most_telling(maps: ElementMaps, found: tuple[Found, ...]) -> str:
+    """The element to show first: a sure one, on about half of the area.
+
+    One that is everywhere shows no picture, and one that is hardly anywhere an empty one.
+    """
+    candidates = [item for item in found if not item.is_instrument]
+    if maps.kind == "probability":
+        candidates = [item for item in candidates if item.strength >= _SURE] or candidates
+    if not candidates:
+        return maps.elements[0]
+    return max(candidates, key=lambda item: item.share * (1.0 - item.share)).element

@@ -13,11 +13,12 @@ from dashboard import drawing, figures, stock
 from dashboard.canvas import viewport
 from dashboard.display import Display
 from dashboard.latest import LatestOnly
-from dashboard.pictures import HIGHLIGHT, grey_limits
+from dashboard.pictures import HIGHLIGHT
 from dashboard.results.regions import RegionFacts
 from dashboard.session import Selection
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
+from xrfengine.pictures import grey_limits
 from xrfengine.regions import Operation
 
 _JOIN: dict[str, viewport.Join] = {
@@ -29,14 +30,6 @@ _JOIN: dict[str, viewport.Join] = {
 }
 TOOLS_PX = 44
 """Room for the tools, which stand at the left."""
-_SETTLED = """
-if (!view.tags[0]) return
-clearTimeout(fig.__settle)
-fig.__settle = setTimeout(() => {
-    const x = fig.x_range, y = fig.y_range
-    view.data = {view: [x.start, x.end, y.start, y.end, fig.inner_width, fig.inner_height]}
-}, 50)
-"""
 _DRAW = """
 const mode = fig.__mode
 if (mode != "Line" && mode != "Crop") return
@@ -111,16 +104,7 @@ class MapCanvas:
 
     def _watch_view(self) -> None:
         """The browser tells where it looks once that has settled, and of large scans only."""
-        fig = self.figure
-        self._told = ColumnDataSource(data={"view": []}, tags=[False])
-        settled = CustomJS(args={"fig": fig, "view": self._told}, code=_SETTLED)
-        for model, names in (
-            (fig, ("inner_width", "inner_height")),
-            (fig.x_range, ("start", "end")),
-            (fig.y_range, ("start", "end")),
-        ):
-            for name in names:
-                model.js_on_change(name, settled)
+        self._told = figures.settled_view(self.figure, wait_ms=50, is_asked=False)
         self._told.on_change("data", self._take_view)
 
     def _watch_drawing(self) -> None:

@@ -11,10 +11,10 @@ from dashboard.listing import listing
 from dashboard.pictures import percentile, value_limit
 from dashboard.results.overrides import OverrideResults
 from dashboard.results.scale import ScaleResults
-from dashboard.shown import READY, Asked, Painted, State, failed_state, most_telling
+from dashboard.shown import READY, Asked, Painted, State, failed_state
 from xrfengine.cube import Cube, ElementMaps
 from xrfengine.errors import XRFError
-from xrfengine.findings import Found
+from xrfengine.findings import Found, most_telling
 from xrfengine.jobs import NEVER, CancelToken, Progress, part
 from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 

@@ -77,4 +77,4 @@ class OverrideResults(ResultsBase):
         self.overrides_problem = ""
 
     def _not_kept(self, error: XRFError) -> None:
-        self.overrides_problem = f"Kept for this visit only. {error.message}. {error.hint}"
+        self.overrides_problem = f"Kept for this visit only. {error}"

@@ -24,7 +24,7 @@ class ScaleResults(ResultsBase):
             self.notes.keep(self.opened.id, TOPIC, size_mm)
             self.pixel_size_problem = ""
         except XRFError as error:
-            self.pixel_size_problem = f"Not kept for next time: {error.message}. {error.hint}"
+            self.pixel_size_problem = f"Not kept for next time: {error}"
         stated = self.opened.cube.instrument.pixel_size_mm
         self.pixel_size_mm = stated if size_mm is None else size_mm
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.components import Candidates
+from dashboard.components.spectrum import Candidates
 from dashboard.results import Results
 from dashboard.session import Session
 

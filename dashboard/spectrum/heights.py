@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.pictures import spectrum_floor, spectrum_heights
+from dashboard.pictures import spectrum_heights
+from xrfengine.pictures import spectrum_floor
 
 HEADROOM = 0.26
 """Share of the plot kept free above the curves for the names of lines."""

@@ -39,13 +39,13 @@ def proposal(pairs: Sequence[Named], present: Calibration) -> Proposal:
             try:
                 known.append((channel, line_energy_kev(name)))
             except XRFError as error:
-                return Proposal(None, none, f"{error.message}. {error.hint}")
+                return Proposal(None, none, str(error))
     if len({channel for channel, _ in known}) < 2:
         return Proposal(None, none)
     try:
         made = calibration_from_pairs(known, fwhm_mn_kev=present.fwhm_mn_kev)
     except XRFError as error:
-        return Proposal(None, none, f"{error.message}. {error.hint}")
+        return Proposal(None, none, str(error))
     residuals = tuple(
         1000.0 * (line_energy_kev(name) - float(made.at(channel))) if name else None
         for channel, name in pairs

@@ -82,7 +82,7 @@ class ActionsView(pn.viewable.Viewer):
                 self._menu.error = " ".join(notices)
                 return
         except XRFError as error:
-            self._menu.error = f"{error.message}. {error.hint}"
+            self._menu.error = str(error)
             return
         self._menu.error = ""
         self._list()
@@ -109,6 +109,6 @@ class ActionsView(pn.viewable.Viewer):
         try:
             link, self._menu.error = self._links.keep(), ""
         except XRFError as error:
-            link, self._menu.error = "", f"{error.message}. {error.hint}"
+            link, self._menu.error = "", str(error)
         self._copy.param.update(link=link)
         self._copy.answers += 1

@@ -7,24 +7,16 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.events import Tap
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJSTickFormatter,
-    PanTool,
-    Range1d,
-    ResetTool,
-    SingleIntervalTicker,
-    WheelZoomTool,
-)
-from bokeh.plotting import figure
+from bokeh.models import ColumnDataSource
 
-from dashboard.components import CalibrationPanel
+from dashboard.components.spectrum import CalibrationPanel
 from dashboard.pictures import energy_limits, stagger
 from dashboard.results import Results
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session
 from dashboard.spectrum.figure import ACCENT, GROUND, MUTED
-from dashboard.spectrum.heights import FORMATS, Heights
+from dashboard.spectrum.heights import Heights
+from dashboard.spectrum.plain import energy_figure
 from dashboard.spectrum.proposal import Proposal, likely_lines, proposal
 from xrfengine.calibrate import line_energy_kev, suggested_pairs
 from xrfengine.cube import Calibration
@@ -61,20 +53,7 @@ class CalibrationView(pn.viewable.Viewer):
         return self._layout
 
     def _build_figure(self) -> None:
-        tools = [PanTool(dimensions="width"), WheelZoomTool(dimensions="width"), ResetTool()]
-        fig = figure(
-            name="xrf-calibration-figure", tools=tools, toolbar_location=None,
-            x_range=Range1d(0, 1), y_range=Range1d(0, 1),
-            sizing_mode="stretch_both", output_backend="canvas",
-        )  # fmt: skip
-        fig.toolbar.active_drag, fig.toolbar.active_scroll = tools[0], tools[1]
-        fig.outline_line_color = None
-        fig.background_fill_alpha = fig.border_fill_alpha = 0.0
-        fig.xaxis.axis_label, fig.yaxis.axis_label = "Energy (keV)", "Counts per pixel"
-        fig.yaxis.formatter = CustomJSTickFormatter(code=FORMATS["log"])
-        fig.yaxis.ticker = SingleIntervalTicker(interval=1)
-        fig.ygrid.visible = False
-        fig.min_border_left, fig.min_border_right = 64, 16
+        fig = energy_figure("xrf-calibration-figure", "Counts per pixel")
         empty = {"energy": [], "rate": []}
         self._lines = {
             name: fig.line(
@@ -172,7 +151,7 @@ class CalibrationView(pn.viewable.Viewer):
         try:
             self.results.keep_calibration(own)
         except XRFError as error:
-            self._problem = f"{error.message}. {error.hint}"
+            self._problem = str(error)
             self._show()
             return
         self.session.calibration_pairs = ()

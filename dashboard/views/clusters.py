@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import panel as pn
 
-from dashboard.components import Caption, Choice, Clusters, IconButton, Slider
+from dashboard.components import Caption, Choice, IconButton, Slider
+from dashboard.components.groups import Clusters
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import cluster_colour
 from dashboard.results import Results

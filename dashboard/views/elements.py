@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.components import Elements, Threshold
+from dashboard.components.elements import Elements, Threshold
 from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
 from dashboard.pictures import MAP_PALETTES, ramp, window_limits

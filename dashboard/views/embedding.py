@@ -13,6 +13,7 @@ from dashboard.pictures import embedding_limits
 from dashboard.points import COLOUR_NAMES, PointsPlot
 from dashboard.results import Results
 from dashboard.session import Session
+from dashboard.shown import failed_state
 
 WHAT = {"Embedding": "embedding", "Two elements": "elements"}
 _CORNER = ":host { position: absolute !important; right: 4px; bottom: 4px; z-index: 4; }"
@@ -113,4 +114,4 @@ class EmbeddingView(pn.viewable.Viewer):
         self._plot.show(points, embedding_limits(points))
 
     def _cannot_draw(self, error) -> None:
-        self._cover.param.update(kind="error", message=error.message, hint=error.hint, action="")
+        show_state(self._cover, failed_state(error), has_content=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from dashboard.components import LabelsMap, Nodes, Slider, Tree
+from dashboard.components import Slider
+from dashboard.components.groups import LabelsMap, Nodes, Tree
 from dashboard.latest import LatestOnly
 from dashboard.pane import body, show_state, state_cover
 from dashboard.pictures import cluster_colour, energy_limits, labels_picture

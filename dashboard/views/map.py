@@ -20,7 +20,7 @@ from dashboard.pictures import MAP_PALETTES, cluster_colour, window_limits
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.sheet import Sheet
-from dashboard.shown import verdict_words
+from dashboard.shown import failed_state, verdict_words
 
 METHOD_NAMES = {
     "Probability": "probability",
@@ -123,9 +123,7 @@ class MapView(pn.viewable.Viewer):
             self.results.retry_maps()
 
     def _cannot_paint(self, error) -> None:
-        self._cover.param.update(
-            kind="error", message=error.message, hint=error.hint, action="", covers=False
-        )
+        show_state(self._cover, failed_state(error), has_content=True)
 
     # ---- how it lies
 

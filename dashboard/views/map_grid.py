@@ -6,12 +6,11 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.components import MapGrid
+from dashboard.components.elements import MapGrid
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
-from xrfengine.jobs import CancelToken, Progress
 
 NAME = "maps"
 """Of its act on the stage."""
@@ -62,17 +61,10 @@ class MapGridView(pn.viewable.Viewer):
             busy=False,
         )
         self._work.start(
-            partial(_pictured, items, drawing),
+            partial(drawing.pictured, items, LARGE_PX),
             then=lambda pictured: self._grid.param.update(items=pictured),
             failed=self._tell,
         )
 
     def _tell(self, error: XRFError) -> None:
-        self._grid.param.update(items=[], problem=f"{error.message}. {error.hint}")
-
-
-def _pictured(
-    items: list[dict], drawing: Thumbnails, *, progress: Progress, cancel: CancelToken
-) -> list[dict]:
-    pictures = drawing.drawn([item["symbol"] for item in items], LARGE_PX, cancel)
-    return [{**item, "src": pictures[item["symbol"]]} for item in items]
+        self._grid.param.update(items=[], problem=str(error))

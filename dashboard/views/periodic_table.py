@@ -6,7 +6,7 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.components import PeriodicTable
+from dashboard.components.elements import PeriodicTable
 from dashboard.names import element_name
 from dashboard.results import Results
 from dashboard.session import Session
@@ -123,7 +123,7 @@ class PeriodicTableView(pn.viewable.Viewer):
         )
 
     def _tell(self, error: XRFError) -> None:
-        self._table.param.update(detail={}, problem=f"{error.message}. {error.hint}")
+        self._table.param.update(detail={}, problem=str(error))
 
 
 def _known(results: Results) -> tuple[str, ...]:

@@ -18,12 +18,13 @@ from dashboard.components.comparing import PhotoPoints, PhotoUpload
 from dashboard.linked import LinkedMap, blank_figure
 from dashboard.pane import body, show_state, state_cover
 from dashboard.photographs import MOST_BYTES, address_of
-from dashboard.pictures import grey_limits, value_limit
+from dashboard.pictures import value_limit
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.shown import READY, State, failed_state
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
+from xrfengine.pictures import grey_limits
 from xrfengine.registration import LEAST_POINTS
 
 _SIDES = ("scan", "photo")

@@ -99,7 +99,7 @@ class PigmentsView(pn.viewable.Viewer):
 
     def _cannot(self, error: XRFError) -> None:
         self._candidates = ()
-        self.card.param.update(groups=[], busy=False, problem=f"{error.message}. {error.hint}")
+        self.card.param.update(groups=[], busy=False, problem=str(error))
 
 
 def net_counts(

@@ -7,24 +7,15 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.models import (
-    BoxAnnotation,
-    ColumnDataSource,
-    CustomJSTickFormatter,
-    PanTool,
-    Range1d,
-    ResetTool,
-    SingleIntervalTicker,
-    WheelZoomTool,
-)
-from bokeh.plotting import figure
+from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter
 
-from dashboard.components import PreprocessPanel
+from dashboard.components.spectrum import PreprocessPanel
 from dashboard.latest import LatestOnly
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.spectrum.figure import ACCENT, MUTED
 from dashboard.spectrum.heights import FORMATS, Heights
+from dashboard.spectrum.plain import energy_figure
 from xrfengine.cluster.features import FeatureSettings, kept_channels
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
@@ -60,18 +51,7 @@ class PreprocessingView(pn.viewable.Viewer):
         return self._layout
 
     def _build_figure(self) -> None:
-        tools = [PanTool(dimensions="width"), WheelZoomTool(dimensions="width"), ResetTool()]
-        fig = figure(
-            name="xrf-preprocessing-figure", tools=tools, toolbar_location=None,
-            x_range=Range1d(0, 1), y_range=Range1d(0, 1),
-            sizing_mode="stretch_both", output_backend="canvas",
-        )  # fmt: skip
-        fig.toolbar.active_drag, fig.toolbar.active_scroll = tools[0], tools[1]
-        fig.outline_line_color = None
-        fig.background_fill_alpha = fig.border_fill_alpha = 0.0
-        fig.xaxis.axis_label = "Energy (keV)"
-        fig.ygrid.visible = False
-        fig.min_border_left, fig.min_border_right = 64, 16
+        fig = energy_figure("xrf-preprocessing-figure", "Counts per pixel and keV")
         empty = {"energy": [], "rate": []}
         self._file = fig.line(
             "energy", "rate", name="file", line_width=1, source=ColumnDataSource(dict(empty))
@@ -116,7 +96,7 @@ class PreprocessingView(pn.viewable.Viewer):
         self._work.start(
             partial(_network_input, self.results.engine, opened.whole),
             then=self._take_input,
-            failed=lambda error: self._panel.param.update(problem=f"{error.message}. {error.hint}"),
+            failed=lambda error: self._panel.param.update(problem=str(error)),
         )
 
     def _take_input(self, given: Any) -> None:
@@ -167,7 +147,6 @@ class PreprocessingView(pn.viewable.Viewer):
             low, high = heights.limits(whole.energy_kev, density)
             fig.yaxis.axis_label = "Counts per pixel and keV"
             fig.yaxis.formatter = CustomJSTickFormatter(code=FORMATS["log"])
-        fig.yaxis.ticker = SingleIntervalTicker(interval=1)
         span = 0.02 * (edges[-1] - edges[0])
         if not np.isclose(fig.x_range.reset_end or 0, edges[-1] + span):
             left, right = float(edges[0] - span), float(edges[-1] + span)

@@ -10,12 +10,13 @@ import panel as pn
 
 from dashboard import figures
 from dashboard.axes import axis_limits, axis_title, on_axis
-from dashboard.components import Choice, CorrelationTable, ScatterBar, Tools
+from dashboard.components import Choice, Tools
+from dashboard.components.scatter import CorrelationTable, ScatterBar
 from dashboard.pane import body, show_state, state_cover
 from dashboard.points import COLOUR_NAMES, PointsPlot
 from dashboard.results import Results
 from dashboard.session import Selection, Session
-from dashboard.shown import State
+from dashboard.shown import State, failed_state
 from xrfengine.correlate import Correlations, correlations
 from xrfengine.cube import ElementMaps
 from xrfengine.errors import XRFError
@@ -165,7 +166,7 @@ class ScatterView(pn.viewable.Viewer):
             session.stage = "correlations"
 
     def _cannot_draw(self, error: XRFError) -> None:
-        self._cover.param.update(kind="error", message=error.message, hint=error.hint, action="")
+        show_state(self._cover, failed_state(error), has_content=True)
 
 
 def _correlated(

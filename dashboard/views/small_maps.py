@@ -6,12 +6,11 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.components import SmallMaps
+from dashboard.components.elements import SmallMaps
 from dashboard.results import Results
 from dashboard.session import Session
-from dashboard.thumbnails import FOLLOWS, Thumbnails, entries
+from dashboard.thumbnails import FOLLOWS, STRIP_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
-from xrfengine.jobs import CancelToken, Progress
 
 MOST = 40
 """Maps in the strip: of more than can be told apart, the first."""
@@ -57,17 +56,10 @@ class SmallMapsView(pn.viewable.Viewer):
         items = [item for item in entries(self.results) if item["mapped"]][:MOST]
         height, width = drawing.display.shape
         self._work.start(
-            partial(_pictured, items, drawing),
+            partial(drawing.pictured, items, STRIP_PX),
             then=lambda pictured: self._strip.param.update(items=pictured, shape=(width, height)),
             failed=self._tell,
         )
 
     def _tell(self, error: XRFError) -> None:
-        self._strip.param.update(items=[], problem=f"{error.message}. {error.hint}")
-
-
-def _pictured(
-    items: list[dict], drawing: Thumbnails, *, progress: Progress, cancel: CancelToken
-) -> list[dict]:
-    pictures = drawing.drawn([item["symbol"] for item in items], cancel=cancel)
-    return [{**item, "src": pictures[item["symbol"]]} for item in items]
+        self._strip.param.update(items=[], problem=str(error))

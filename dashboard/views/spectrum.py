@@ -10,7 +10,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import figures
-from dashboard.components import Caption, Choice, SpectrumStrip, Tools
+from dashboard.components import Caption, Choice, Tools
+from dashboard.components.spectrum import SpectrumStrip
 from dashboard.names import element_name
 from dashboard.pane import body, pane, show_state, state_cover, title_row
 from dashboard.pictures import HIGHLIGHT, energy_limits, stagger

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 
@@ -33,20 +32,6 @@ def image_bytes(kind="PNG", shape=(40, 60), dtype=np.uint8):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, kind)
     return buffer.getvalue(), picture
-
-
-def run(engine, steps, **choices):
-    """Run ``async def steps(session, results)`` on a session with a scan open."""
-
-    async def main():
-        session = Session(**choices)
-        results = Results(engine, session)
-        results.open()
-        await results.settled()
-        await steps(session, results)
-        results.close()
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -88,7 +73,7 @@ def test_a_damaged_note_is_told(note):
         from_note(note, np.zeros((9, 9, 3), np.uint8), None)
 
 
-def test_points_lay_the_photograph_on_the_scan_and_it_is_kept(engine):
+def test_points_lay_the_photograph_on_the_scan_and_it_is_kept(visit, engine):
     async def steps(session, results):
         results.take_photograph_file(STORED)
         await results.settled()
@@ -120,10 +105,10 @@ def test_points_lay_the_photograph_on_the_scan_and_it_is_kept(engine):
         assert Photographs().load("quarters") is None
         again.close()
 
-    run(engine, steps)
+    visit(steps)
 
 
-def test_points_on_one_line_are_told_and_can_be_mended(engine):
+def test_points_on_one_line_are_told_and_can_be_mended(visit):
     async def steps(session, results):
         results.take_photograph_file(STORED)
         await results.settled()
@@ -137,10 +122,10 @@ def test_points_on_one_line_are_told_and_can_be_mended(engine):
         assert results.photograph_state.kind == "ready"
         assert results.photograph.laid is not None
 
-    run(engine, steps)
+    visit(steps)
 
 
-def test_a_refinement_is_kept_and_tells_how_far_the_points_are(engine):
+def test_a_refinement_is_kept_and_tells_how_far_the_points_are(visit):
     async def steps(session, results):
         results.take_photograph_file(STORED)
         await results.settled()
@@ -155,10 +140,10 @@ def test_a_refinement_is_kept_and_tells_how_far_the_points_are(engine):
         expected = np.linalg.norm(away, axis=1).mean()
         assert photo.registration.rms_px == pytest.approx(expected, abs=0.6)
 
-    run(engine, steps)
+    visit(steps)
 
 
-def test_clicks_make_pairs_and_move_points(engine):
+def test_clicks_make_pairs_and_move_points(visit):
     async def steps(session, results):
         view = PhotographView(session, results)
         view.shown()
@@ -192,10 +177,10 @@ def test_clicks_make_pairs_and_move_points(engine):
         await results.settled()
         assert len(results.photograph.pairs) == 4
 
-    run(engine, steps, stage="photo")
+    visit(steps, stage="photo")
 
 
-def test_a_file_arrives_in_pieces(engine):
+def test_a_file_arrives_in_pieces(visit):
     data, picture = image_bytes()
 
     async def steps(session, results):
@@ -214,10 +199,10 @@ def test_a_file_arrives_in_pieces(engine):
         view._receive({"name": "a.png", "size": 10**10, "too_large": True})
         assert "too large" in results.photograph_state.message
 
-    run(engine, steps, stage="photo")
+    visit(steps, stage="photo")
 
 
-def test_it_lies_over_the_map_however_that_is_turned(engine):
+def test_it_lies_over_the_map_however_that_is_turned(visit):
     async def steps(session, results):
         view = MapView(session, results)
         PhotographLayer(session, results, view.canvas.figure)
@@ -237,7 +222,7 @@ def test_it_lies_over_the_map_however_that_is_turned(engine):
         session.photo_opacity = 0
         assert not layer.visible
 
-    run(engine, steps)
+    visit(steps)
 
 
 def test_a_cut_out_shows_its_part():

@@ -17,15 +17,14 @@ from dashboard.pictures import (
     embedding_image,
     embedding_limits,
     energy_limits,
-    grey_limits,
     inside,
     outline,
     points_image,
-    spectrum_floor,
     spectrum_heights,
     stagger,
     thumbnail,
 )
+from xrfengine.pictures import grey_limits, spectrum_floor
 from xrfengine.regions import polygon_mask
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dashboard.shown import most_telling, sample_first
+from dashboard.shown import sample_first
 from xrfengine import ElementMaps
-from xrfengine.findings import Found
+from xrfengine.findings import Found, most_telling
 
 MAPS = ElementMaps(
     ("Pb", "Hg", "Rh", "Ar"),

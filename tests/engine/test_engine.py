@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xrfengine import Cube, Engine
-from xrfengine.classifier.predict import probability_maps, save_untrained
+from xrfengine.classifier.predict import probability_maps
 from xrfengine.cluster import ClusterSettings, FeatureSettings, SomSettings
 from xrfengine.cube import Calibration, ElementMaps, Instrument
 from xrfengine.errors import Cancelled, ReadError, XRFError
@@ -33,12 +33,6 @@ def write_scan(path, counts):
         file["counts"] = counts
         file["energy_keV"] = ENERGY_KEV
     return path
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    return save_untrained(folder / "tiny.safetensors", elements=("Fe", "Cu", "Ar"), depth=1)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 
 from xrfengine import Engine, cli, read
-from xrfengine.classifier.predict import save_untrained
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector, render_groups
 from xrfengine.lines import line_groups
@@ -39,12 +38,6 @@ def scan(tmp_path_factory):
         file["counts"].attrs.update({"tube_anode": "Rh", "tube_kV": 40.0})
         file["energy_keV"] = CALIBRATION.energy_kev(N)
     return folder / "halves.h5"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    return save_untrained(folder / "tiny.safetensors", elements=("Fe", "Cu", "Ar"), depth=1)
 
 
 def test_fits_of_the_engine_are_kept_and_survive_a_restart(scan, model, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from xrfengine import Engine
 from xrfengine.cache import ResultCache, digest
-from xrfengine.classifier.predict import probability_maps, save_untrained
+from xrfengine.classifier.predict import probability_maps
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.engine_maps import RegionMaps, coarser
 from xrfengine.errors import Cancelled
@@ -19,12 +19,6 @@ from xrfengine.jobs import CancelToken
 from xrfengine.maps.fit import FitMaps
 
 CALIBRATION = Calibration(0.0, 0.04)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    return save_untrained(folder / "tiny.safetensors", elements=("Fe", "Cu", "Ar"), depth=1)
 
 
 @pytest.fixture

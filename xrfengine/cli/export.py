@@ -17,6 +17,7 @@ from xrfengine.cli.inputs import (
 from xrfengine.cli.terminal import Terminal
 from xrfengine.cube import Cube
 from xrfengine.errors import SettingsError, XRFError
+from xrfengine.findings import most_telling
 from xrfengine.jobs import Progress, part
 from xrfengine.maps.pooling import region_side
 
@@ -148,7 +149,7 @@ def _analysis(engine, cube: Cube, args, terminal: Terminal, progress: Progress) 
     if args.threshold is not None and args.element is None:
         raise SettingsError("--threshold needs an element", "Give --element, too.")
     found = engine.found(maps, thresholds)
-    element = args.element or most_telling(found, maps.elements)
+    element = args.element or most_telling(maps, found)
     _ = maps[element]  # complains in words if there is none
     settings = {}
     if args.threshold is not None:
@@ -175,11 +176,3 @@ def _analysis(engine, cube: Cube, args, terminal: Terminal, progress: Progress) 
         ),
         errors,
     )
-
-
-def most_telling(found, elements: tuple[str, ...]) -> str:
-    """The element whose map shows most of a picture: neither everywhere nor hardly anywhere."""
-    of_sample = [item for item in found if not item.is_instrument]
-    if not of_sample:
-        return elements[0]
-    return max(of_sample, key=lambda item: item.share * (1.0 - item.share)).element

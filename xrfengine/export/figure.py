@@ -17,6 +17,7 @@ import numpy as np
 from xrfengine.export.analysis import Analysis, overruled_words
 from xrfengine.export.shown import ShownMap, shown_map
 from xrfengine.export.words import number
+from xrfengine.pictures import grey_limits, map_colours, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,19 +37,6 @@ DRAWING = threading.Lock()
 """matplotlib's fonts are shared, and not made for two threads."""
 
 
-def map_colours() -> tuple[str, ...]:
-    """The colours of maps, from low to high; their dark end would drown in the grey image."""
-    import colorcet
-
-    return tuple(colorcet.b_linear_bmy_10_95_c78[72:])
-
-
-def grey_limits(total_counts: np.ndarray) -> tuple[float, float]:
-    """The 1st and 99th percentile."""
-    low, high = np.percentile(total_counts, (1.0, 99.0))
-    return float(low), float(high)
-
-
 def painted(
     values: np.ndarray,
     total_counts: np.ndarray,
@@ -65,17 +53,17 @@ def painted(
     threshold, top : float
         Where the colours begin and end, in the unit of ``values``.
     limits : (float, float) or None
-        Total counts that are black and white; None: those of :func:`grey_limits`.
+        Total counts that are black and white; None: their 1st and 99th percentile.
     """
     low, high = limits or grey_limits(total_counts)
-    share = np.clip((total_counts - low) / max(high - low, 1e-9), 0.0, 1.0)
-    rgb = np.repeat((24.0 + 206.0 * share)[..., None], 3, axis=2)
-    ramp = _rgb(colours or map_colours())
+    share = np.clip((total_counts - low) / (high - low), 0.0, 1.0)
+    grey = np.repeat((24.0 + 206.0 * share)[..., None], 3, axis=2)
+    ramp = rgb(colours or map_colours())
     place = np.clip((values - threshold) / max(top - threshold, 1e-9), 0.0, 1.0)
     shown = values >= threshold  # not where the map is no number
     index = np.round(np.nan_to_num(place) * (len(ramp) - 1)).astype(int)
-    mixed = _OPACITY * ramp[index] + (1.0 - _OPACITY) * rgb
-    return np.where(shown[..., None], mixed, rgb).round().astype(np.uint8)
+    mixed = _OPACITY * ramp[index] + (1.0 - _OPACITY) * grey
+    return np.where(shown[..., None], mixed, grey).round().astype(np.uint8)
 
 
 def scale_bar_length(extent: float) -> float:
@@ -207,7 +195,7 @@ def _scale_bar(ax: Axes, pixel_size_mm: float | None, width_px: int) -> None:
 
 
 def _colour_bar(ax: Axes, low: float, high: float, colours: Sequence[str]) -> None:
-    ramp = _rgb(colours)[None].astype(np.uint8)
+    ramp = rgb(colours)[None].astype(np.uint8)
     ax.imshow(ramp, aspect="auto", extent=(low, high, 0, 1), interpolation="auto")
     ax.set_yticks([])
     ticks = np.linspace(low, high, 4)
@@ -241,8 +229,3 @@ def caption_lines(analysis: Analysis, width: int = 112) -> list[str]:
     model = f"model {facts.model[:8]}, " if facts.model else ""
     sentences.append(f"{facts.software}, {model}data {facts.source[:8]}, {facts.made}.")
     return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
-
-
-def _rgb(colours: Sequence[str]) -> np.ndarray:
-    """Hexadecimal colours as float (n, 3), 0…255."""
-    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], dtype=np.float64)

@@ -18,6 +18,7 @@ from xrfengine.export.figure import (
     write,
 )
 from xrfengine.export.shown import colour_range
+from xrfengine.pictures import spectrum_floor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ def spectra_figure(analysis: Analysis) -> bytes:
     with DRAWING:
         fig = _figure(_WIDTH_IN, 2.9)
         ax = fig.add_axes((0.1, 0.17, 0.88, 0.78))
-        floor = _floor(whole.mean_counts)
+        floor = spectrum_floor(whole.mean_counts)
         for name, colour, counts in curves:
             shown = np.maximum(counts, floor)
             (line,) = ax.plot(energy, shown, lw=0.7, color=colour)
@@ -110,13 +111,6 @@ def _thinned(values: np.ndarray, step: int) -> np.ndarray:
     padded = np.pad(values, ((0, -height % step), (0, -width % step)), mode="edge")
     blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
     return blocks.max(axis=(1, 3))
-
-
-def _floor(counts: np.ndarray) -> float:
-    positive = counts[counts > 0]
-    if not positive.size:
-        return 0.1
-    return max(float(np.percentile(positive, 2.0)) * 0.5, float(positive.max()) * 1e-6)
 
 
 def _last_kev(energy: np.ndarray, counts: np.ndarray) -> float:

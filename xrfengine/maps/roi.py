@@ -38,6 +38,14 @@ class Window:
     left: tuple[int, int]
     right: tuple[int, int]
 
+    @classmethod
+    def between(cls, start: int, stop: int, n_channels: int, line: Line | None = None) -> Window:
+        """Channels start…stop−1, and stretches half as wide beside them where there are any."""
+        beside = max(1, (stop - start) // 2)
+        left = (max(0, start - beside), start)
+        right = (stop, min(n_channels, stop + beside))
+        return cls(line, start, stop, left, right)
+
     def shares(self) -> list[tuple[int, int, float]]:
         """First channel, last + 1, and what each count there adds to the net counts.
 
@@ -94,10 +102,7 @@ def roi_window(
     stop = max(stop, start + 1)
     if start < 0 or stop > n_channels:
         return None
-    beside = max(1, (stop - start) // 2)
-    left = (max(0, start - beside), start)
-    right = (stop, min(n_channels, stop + beside))
-    return Window(line, start, stop, left, right)
+    return Window.between(start, stop, n_channels, line)
 
 
 def roi_maps(

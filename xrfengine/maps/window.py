@@ -70,10 +70,7 @@ def energy_window(
     start, stop = (int(np.clip(np.rint(end), 0, n_channels)) for end in ends)
     start = min(start, n_channels - 1)
     stop = max(stop, start + 1)
-    beside = max(1, (stop - start) // 2)
-    left = (max(0, start - beside), start)
-    right = (stop, min(n_channels, stop + beside))
-    return Window(None, start, stop, left, right)
+    return Window.between(start, stop, n_channels)
 
 
 def window_map(
