@@ -65,6 +65,7 @@ def test_selecting_in_steps_and_keeping_the_result(visit, address):
     visit.wait_for(lambda: pixels(visit) == 36 - 8)
     tool(visit, "Pixel")
     tool(visit, "Add")
+    visit.page.wait_for_timeout(400)  # quicker than a hand, the click would overtake the choice
     visit.click_until(place(visit, 30, 20), lambda: pixels(visit) == 29)
     visit.page.keyboard.press("Enter")
     region = visit.page.locator(f"{KEPT} .xrf-region")
@@ -130,6 +131,7 @@ def test_regions_are_named_shown_combined_and_deleted(visit, address):
     visit.wait_for(lambda: outlines(visit) == [second])
     kept.get_by_label("Show Red flag").click()
     visit.wait_for(lambda: outlines(visit) == [first, second])
+    page.wait_for_timeout(600)  # what happens within a moment is one step to undo
     kept.get_by_label("Delete Region 2").click()
     visit.wait_for(lambda: outlines(visit) == [first])
     page.mouse.move(700, 20)
