@@ -91,7 +91,7 @@ PANELS: dict[str, tuple[str, Callable]] = {
     "calibrate": ("open=calibrate", nothing),
     "tree": ("open=tree", nothing),
     "nodes": ("open=nodes&clusters=som", nothing),
-    "scatter": ("points=scatter", nothing),
+    "scatter": ("points=elements", nothing),
     "correlations": ("open=correlations", nothing),
     "export": ("open=export&element=Hg", nothing),
     "pigments": ("element=Hg", pigments),

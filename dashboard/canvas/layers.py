@@ -272,7 +272,6 @@ class MapCanvas:
         for name, piece in pieces.items():
             if name == "mask":
                 self._stroke("border", piece.runs())
-                piece = piece.trimmed()
             data = {
                 "image": [piece.image], "x": [piece.left], "y": [piece.top],
                 "dw": [piece.width], "dh": [piece.height],

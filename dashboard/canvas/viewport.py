@@ -8,7 +8,7 @@ maps and selections, the mean for the grey image below them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -61,23 +61,6 @@ class Piece:
         """The border of a mask, on the picture; see :func:`dashboard.pictures.outline`."""
         offset = np.array([self.left, self.top] * 2, np.float32)
         return (outline(self.image) + np.float32(0.5)) * np.float32(self.step) + offset
-
-    def trimmed(self) -> Piece:
-        """Without the zeros around what is not zero: a small lasso is a small message."""
-        rows, columns = np.flatnonzero(self.image.any(axis=1)), np.flatnonzero(self.image.any(0))
-        if not rows.size:
-            return replace(self, image=self.image[:1, :1])
-        top, left = int(rows[0]), int(columns[0])
-        image = self.image[top : rows[-1] + 1, left : columns[-1] + 1]
-        scale_y, scale_x = self.height / self.image.shape[0], self.width / self.image.shape[1]
-        return Piece(
-            np.ascontiguousarray(image),
-            self.left + left * scale_x,
-            self.top + top * scale_y,
-            image.shape[1] * scale_x,
-            image.shape[0] * scale_y,
-            self.step,
-        )
 
 
 def is_large(display: Display) -> bool:

@@ -52,7 +52,7 @@ def visit(engine):
 
 
 def painted_mask(figure, shape_yx: tuple[int, int]) -> np.ndarray:
-    """The pixels a map marks as selected, of which only a box around them travels; bool (y, x)."""
+    """The pixels a map marks as selected; bool (y, x)."""
     data = layer(figure, "mask").data_source.data
     whole = np.zeros(shape_yx, bool)
     height, width = data["image"][0].shape
