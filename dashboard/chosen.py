@@ -12,7 +12,7 @@ from dashboard.axes import on_axis
 from dashboard.pictures import inside
 from dashboard.session import Selection
 from xrfengine.errors import SettingsError
-from xrfengine.regions import Region, combined, mask_of_runs, polygon_mask, stroke_mask
+from xrfengine.regions import combined, mask_of_runs, polygon_mask, stroke_mask
 
 _FROM = {
     "map": "from the map",
@@ -138,8 +138,3 @@ def region_name(chosen: Selection, taken: set[str]) -> str:
     while (numbered := f"{name or 'Region'} {number}") in taken:
         number += 1
     return numbered
-
-
-def as_selection(region: Region) -> Selection:
-    """A kept region as a selection again."""
-    return Selection("runs", runs=region.geometry, name=region.name)

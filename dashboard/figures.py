@@ -140,18 +140,6 @@ def layer(fig: Figure, name: str):
     return next(r for r in fig.renderers if r.name == name)
 
 
-def put_image(fig: Figure, name: str, image: np.ndarray) -> None:
-    """Paint another image (y, x) in a layer of an element map."""
-    height, width = image.shape
-    layer(fig, name).data_source.data = {
-        "image": [image],
-        "x": [-0.5],
-        "y": [-0.5],
-        "dw": [width],
-        "dh": [height],
-    }
-
-
 def drag_tools() -> dict[str, Tool]:
     """The tools of a pane with a selection, by the words its buttons carry."""
     lasso = LassoSelectTool(continuous=False, renderers=[], description="Lasso")
