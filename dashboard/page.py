@@ -12,10 +12,13 @@ from panel.io.document import with_lock
 from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
+from dashboard import outbox
 from xrfengine.assets import asset
 
 NAME = "Elementscope"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+
+outbox.install()
 
 # A message of the browser that comes within 50 ms of a changed value, as at a double click, is
 # handled by Panel without the document's lock, and with it that value's change: Bokeh then refuses
