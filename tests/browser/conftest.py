@@ -11,7 +11,9 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -33,9 +35,20 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Where the dashboard is served, over small scans and a stand-in model."""
+@dataclass
+class _Served:
+    url: str
+    state: Path
+    log: TextIO
+
+    def said(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory):
+    """The dashboard over small scans and a stand-in model, on a port of its own."""
     _chromium()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -47,30 +60,40 @@ def address(tmp_path_factory):
         "XRF_STATE": str(folder / "state"),
         "XRF_STAND_IN": str(ROOT / "tests" / "dashboard" / "fake_engine.py"),
     }
-    log = (folder / "log").open("w+")
     command = [sys.executable, "-m", "panel", "serve", "dashboard", "--port", str(port),
                "--setup", str(Path(__file__).with_name("stand_in.py"))]  # fmt: skip
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    url = f"http://localhost:{port}/dashboard"
-    try:
-        deadline = time.monotonic() + _START_S
-        while True:
-            try:
-                urllib.request.urlopen(url, timeout=60).close()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    pytest.fail(f"the server did not start:\n{log.read()[-3000:]}")
-                time.sleep(0.3)
-        yield url
-        log.seek(0)
-        # Pages that close mid-message leave tracebacks of Bokeh's own; ours name our files.
-        assert f'File "{ROOT / "dashboard"}' not in (text := log.read()), text[-5000:]
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
+    with (folder / "log").open("a+") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        served = _Served(f"http://localhost:{port}/dashboard", folder / "state", log)
+        try:
+            _wait_for(server, served)
+            yield served
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(server: subprocess.Popen, served: _Served) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        try:
+            urllib.request.urlopen(served.url, timeout=60).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the server did not start:\n{served.said()[-3000:]}")
+            time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def address(_server):
+    """Where the dashboard is served, as if nobody had been there before."""
+    shutil.rmtree(_server.state, ignore_errors=True)
+    before = len(_server.said())
+    yield _server.url
+    # Pages that close mid-message leave tracebacks of Bokeh's own; ours name our files.
+    said = _server.said()[before:]
+    assert f'File "{ROOT / "dashboard"}' not in said, said[-5000:]
 
 
 @pytest.fixture(scope="module")

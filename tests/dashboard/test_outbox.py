@@ -7,7 +7,6 @@ import threading
 from types import SimpleNamespace
 
 import panel as pn
-import pytest
 from bokeh.document import Document
 from bokeh.protocol import Protocol
 from bokeh.server.connection import ServerConnection
