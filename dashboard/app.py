@@ -9,7 +9,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard import stock
+from dashboard import entrance, stock
 from dashboard.canvas.photograph import PhotographLayer
 from dashboard.components import Notice, Tour
 from dashboard.history import History
@@ -55,6 +55,9 @@ _GRID = """:host { display: grid !important; height: 100%; gap: 1px; overflow: h
 _RAIL = """:host { display: flex; flex-direction: column; background: var(--xrf-surface); gap: 0;
   min-height: 0; overflow: hidden auto; scrollbar-width: thin; }"""
 
+_AT_HAND_S = 0.4
+"""How long a page waits for its results before it appears without them."""
+
 
 def _query() -> dict[str, str]:
     """What the address carried when the page was asked for."""
@@ -72,6 +75,7 @@ def create_app(engine: Any) -> AppPage:
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
         pn.state.on_session_destroyed(lambda context: results.leave())
         pn.state.onload(stock.refill_later)
+        entrance.open_after(pn.state.curdoc, partial(results.at_hand, _AT_HAND_S))
     results.open()
     return whole
 

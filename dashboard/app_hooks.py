@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
 
+from dashboard import entrance
 from dashboard.latest import explain
 from dashboard.shared import get_engine
 
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 # panel serve shows what bokeh says; that the page is ready belongs beside it.
 log.setLevel(logging.INFO)
 _started = threading.Event()
+
+# This file is read before the server is made, which then knows the addresses it answers.
+entrance.install()
 
 
 def _warm_up(on_loop: Callable[..., None]) -> None:

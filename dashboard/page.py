@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 from panel.io.document import with_lock
+from panel.io.resources import LOCAL_DIST, patch_model_css
 from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
@@ -47,6 +48,7 @@ _TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
 {% block js_resources %}{{ lean(bokeh_js) if bokeh_js }}
 {#- No component here has an import map; Panel declares an empty one for each, in vain. #}
 <script>if (window.importShim) importShim.addImportMap = () => {}</script>
+<script>{{ one_layout }}</script>
 {% endblock %}
 {% block loader_css %}
 #loader { position: fixed; inset: 0; display: none; place-content: center; pointer-events: none; }
@@ -58,6 +60,21 @@ _TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
 """)
 """Panes show their own states; the page's loader, a dark veil over everything, is left out but for
 its errors."""
+
+
+_ONE_LAYOUT = """{
+  // Whenever a component changes its size, Bokeh measures the whole page: forty times in a row
+  // while a page appears, nearly half a second. Their sizes are the style sheet's affair; one
+  // measuring in the next frame tells the figures.
+  const views = Bokeh.Models.get("panel.models.esm.ReactiveESM").prototype.default_view.prototype
+  const due = new Set()
+  views._after_resize = function () {
+    const root = this.root
+    if (due.has(root)) return
+    due.add(root)
+    requestAnimationFrame(() => { due.delete(root); root.compute_layout() })
+  }
+}"""
 
 
 def _palette(main: str, contrast: str, paper: str, ground: str, divider: str,
@@ -137,7 +154,13 @@ class AppPage(pmui.Page):
     ) -> Document:
         """The document, whose head names the widgets' code so that the browser fetches it early."""
         doc = super().server_doc(doc, title, location)
+        # Panel does this for the page it answers with; ours may have been kept from before.
+        dist_url = f"{pn.state.rel_path}/{LOCAL_DIST}" if pn.state.rel_path else LOCAL_DIST
+        doc.template_variables["dist_url"] = dist_url
+        for root in doc.roots:
+            patch_model_css(root, dist_url)
         doc.template_variables["lean"] = _without_unused
+        doc.template_variables["one_layout"] = _ONE_LAYOUT
         doc.template_variables["widgets_js"] = next(
             (root.esm for root in doc.roots if getattr(root, "bundle", None) == "url"), None
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,9 @@ from dashboard.shown import READY, State
 
 GRACE_S = 60.0
 """How long an embedding goes on after its visitor left: a page that is loaded anew finds it."""
+
+
+_TURN_S = 0.02
 
 
 class ResultsBase(param.Parameterized):
@@ -95,6 +100,14 @@ class ResultsBase(param.Parameterized):
         while any(work.is_running for work in self._all):
             for work in self._all:
                 await work.finished()
+
+    async def at_hand(self, within_s: float) -> None:
+        """Wait for what is quickly there: all four panes, but no longer than given."""
+        deadline = time.monotonic() + within_s
+        while self.clusters is None and time.monotonic() < deadline:
+            await asyncio.sleep(_TURN_S)
+            if not any(work.is_running for work in self._all):
+                return
 
     def jobs(self) -> tuple:
         """The long work of this session that is not over."""
