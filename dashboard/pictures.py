@@ -194,6 +194,20 @@ def points_image(
     return spread(np.asarray(there.data, dtype=np.uint8), len(points))
 
 
+def trimmed(
+    image: np.ndarray, limits: tuple[float, float, float, float]
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """The part of a picture (y, x) that is not 0, with its (x0, x1, y0, y1); at least a pixel."""
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    top, bottom = (rows[0], rows[-1] + 1) if rows.size else (0, 1)
+    left, right = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
+    (height, width), (x0, x1, y0, y1) = image.shape, limits
+    x = x0 + (x1 - x0) * np.array([left, right]) / width
+    y = y0 + (y1 - y0) * np.array([top, bottom]) / height
+    part = np.ascontiguousarray(image[top:bottom, left:right])
+    return part, (float(x[0]), float(x[1]), float(y[0]), float(y[1]))
+
+
 def spread(image: np.ndarray, n_points: int) -> np.ndarray:
     """Grow single pixels (y, x) that are not 0 to visible dots; the fewer the points, the larger.
 

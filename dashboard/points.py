@@ -19,6 +19,7 @@ from dashboard.pictures import (
     cluster_colour,
     embedding_image,
     points_image,
+    trimmed,
     value_limit,
 )
 from dashboard.results import Results
@@ -58,6 +59,7 @@ class PointsPlot:
         self._place, self._take, self._failed = place, take, failed
         self._shade, self._light = LatestOnly(results.deliver), LatestOnly(results.deliver)
         self._points: np.ndarray | None = None
+        self._lit: tuple[np.ndarray, Limits, tuple[int, int]] | None = None
         self._coloured: tuple[list[int], tuple[str, ...]] = ([], ())
         self.figure = self._built()
         results.param.watch(self._recolour_clusters, "clusters")
@@ -97,7 +99,7 @@ class PointsPlot:
         """Show other points (n, 2), pixels row by row, within limits; None clears the figure."""
         for name in ("points", "bright"):
             figures.layer(self.figure, name).data_source.data = _nothing()
-        self._points = points
+        self._points, self._lit = points, None
         if points is None or limits is None:
             self._shade.cancel()
             self._light.cancel()
@@ -175,20 +177,30 @@ class PointsPlot:
         glyph = figures.layer(self.figure, "points").glyph
         if all_points is None or selected is None:
             self._light.cancel()
+            self._lit = None
             figures.layer(self.figure, "bright").data_source.data = _nothing()
             glyph.global_alpha = 1.0
             return
         limits, size_px = self._frame()
-        mask = selected.mask.ravel()
+        # The elements of a selection arrive after its pixels, which are bright by then.
+        is_same = self._lit is not None and self._lit[0] is selected.mask
+        if is_same and self._lit[1:] == (limits, size_px):
+            return
+        self._lit, mask = (selected.mask, limits, size_px), selected.mask.ravel()
 
-        def work(*, progress: Progress, cancel: CancelToken) -> np.ndarray:
-            return points_image(all_points[mask], limits, size_px)
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple[np.ndarray, Limits]:
+            return trimmed(points_image(all_points[mask], limits, size_px), limits)
 
-        def then(image: np.ndarray) -> None:
-            self._put("bright", limits, image)
+        def then(lit: tuple[np.ndarray, Limits]) -> None:
+            image, place = lit
+            self._put("bright", place, image)
             glyph.global_alpha = _DIMMED
 
-        self._light.start(work, then=then, failed=self._failed)
+        def failed(error: XRFError) -> None:
+            self._lit = None
+            self._failed(error)
+
+        self._light.start(work, then=then, failed=failed)
 
     def _put(self, name: str, limits: Limits, image: np.ndarray) -> None:
         x0, x1, y0, y1 = limits

@@ -27,6 +27,8 @@ class _Component(JSComponent):
     """A component whose messages go to one function."""
 
     __abstract = True
+    # They send what was chosen, not every step towards it: nothing needs to wait for more.
+    _debounce = 0
 
     def __init__(self, *, on_message: Callable[[dict[str, Any]], None] | None = None, **params):
         self._on_message = on_message

@@ -192,12 +192,18 @@ class SpectrumFigure:
     def put(self, name: str, energy: np.ndarray, heights: np.ndarray, counts: np.ndarray) -> None:
         """A curve; empty arrays clear it."""
         source = figures.layer(self.model, name).data_source
-        counts = np.asarray(counts, np.float32)
+        columns = {
+            "energy": np.asarray(energy, np.float32),
+            "rate": heights,
+            "counts": np.asarray(counts, np.float32),
+        }
         held = source.data
-        same = np.array_equal(held["rate"], heights) and np.array_equal(held["counts"], counts)
-        if same and name == "whole":
-            return  # a selection does not send the scan's curve again
-        source.data = {"energy": np.asarray(energy, np.float32), "rate": heights, "counts": counts}
+        if len(held["energy"]) != len(energy):
+            source.data = columns
+            return
+        changed = {key: new for key, new in columns.items() if not np.array_equal(held[key], new)}
+        if changed:
+            source.data.update(changed)  # no other column travels
 
     def clear(self, name: str) -> None:
         figures.layer(self.model, name).data_source.data = {**_EMPTY, "counts": []}

@@ -93,7 +93,8 @@ class MapView(pn.viewable.Viewer):
         results.param.watch(lambda *e: self._show_scan(), "opened")
         results.param.watch(lambda *e: self._show_map(), ["maps", "starts", "window", "unit"])
         results.param.watch(lambda *e: self._show_clusters(), "clusters")
-        results.param.watch(lambda *e: self._show_selection(), "selected")
+        # After the spectrum, which is the smaller part and what one selects for.
+        results.param.watch(lambda *e: self._show_selection(), "selected", precedence=1)
         results.param.watch(lambda *e: self._show_regions(), "regions")
         session.param.watch(lambda *e: self._show_regions(), "hidden_regions")
         results.param.watch(lambda *e: self._show_state(), "map_state")

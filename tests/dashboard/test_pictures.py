@@ -23,6 +23,7 @@ from dashboard.pictures import (
     spectrum_heights,
     stagger,
     thumbnail,
+    trimmed,
 )
 from xrfengine.pictures import grey_limits, spectrum_floor
 from xrfengine.regions import polygon_mask
@@ -120,3 +121,18 @@ def test_limits_of_odd_scans():
     low, high = energy_limits(energy, counts)
     assert -0.5 < low <= 0.0
     assert 6.5 < high < 10
+
+
+@given(
+    hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 1)),
+)
+def test_a_trimmed_picture_holds_all_that_is_not_nought_in_its_place(image):
+    height, width = image.shape
+    part, (x0, x1, y0, y1) = trimmed(image, (10.0, 10.0 + width, -5.0, -5.0 + height))
+    left, top = round(x0 - 10), round(y0 + 5)
+    assert part.shape == (round(y1 - y0), round(x1 - x0))
+    whole = np.zeros_like(image)
+    whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+    np.testing.assert_array_equal(whole, image)
+    assert part.any(axis=0)[[0, -1]].all() or not image.any()
+    assert part.any(axis=1)[[0, -1]].all() or not image.any()
