@@ -20,6 +20,7 @@ from xrfengine.peaks import PeakName, named_peaks
 
 if TYPE_CHECKING:
     from xrfengine.classifier.reading import Reading
+    from xrfengine.maps.window import WindowMap
 
 TOPIC = "calibration"
 
@@ -90,6 +91,7 @@ class SpectrumResults(ResultsBase):
         self._reading = LatestOnly(self.deliver)
         self._peak = LatestOnly(self.deliver)
         self._window = LatestOnly(self.deliver)
+        self._tried: tuple[float, float] | None = None
         watch = self.session.param.watch
         watch(lambda *events: self._follow_maxima(), "statistic")
         watch(lambda *events: self._follow_reading(), ["show_fit", "read_from"])
@@ -235,23 +237,41 @@ class SpectrumResults(ResultsBase):
     # ---- windows of energies
 
     def _follow_window(self, *events: param.parameterized.Event) -> None:
-        window = self.session.energy_window_kev
+        window = self._tried = self.session.energy_window_kev
         if window is None or self.opened is None:
             self._window.cancel()
             self.param.update(window=None, window_state=READY)
             return
+        self._map_window(window)
+
+    def try_window(self, low_kev: float, high_kev: float) -> None:
+        """Map a window whose edge is being dragged; the session's stays what it is.
+
+        A map that is on its way arrives first, or none would ever while the mouse moves.
+        """
+        if self.opened is not None and self.session.energy_window_kev is not None:
+            self._tried = (low_kev, high_kev)
+            if not self._window.is_running:
+                self._map_window(self._tried)
+
+    def _map_window(self, window: tuple[float, float]) -> None:
         work = partial(
             self.engine.window_map, self.opened.cube, *window,
             net=self.session.window_net, region_px=self.session.region_px,
         )  # fmt: skip
         self._window.start(
             work,
-            then=lambda found: self.param.update(window=found, window_state=READY),
+            then=lambda found: self._show_window(found, window),
             failed=self._cannot_map_window,
             progressed=lambda fraction, message: self.param.update(
                 window_state=State("loading", message or "Counts in the window", fraction=fraction)
             ),
         )
+
+    def _show_window(self, found: WindowMap, window: tuple[float, float]) -> None:
+        self.param.update(window=found, window_state=READY)
+        if self._tried not in (None, window):
+            self._map_window(self._tried)
 
     def _cannot_map_window(self, error: XRFError) -> None:
         self.param.update(window=None, window_state=failed_state(error))

@@ -71,8 +71,28 @@ _WINDOW = """
 if (!cb_obj.final || cb_obj.geometry.type != "rect") return
 const {x0, x1} = cb_obj.geometry
 const round = (v) => Math.round(v * 10000) / 10000
-mailbox.data = {low: [round(Math.min(x0, x1))], high: [round(Math.max(x0, x1))]}
+mailbox.data = {low: [round(Math.min(x0, x1))], high: [round(Math.max(x0, x1))], final: [true]}
 """
+_EDGES = """
+if (band.tags.length) return
+band.tags = ["heard"]
+const round = (v) => Math.round(v * 10000) / 10000
+let waiting = null
+const tell = (final) => {
+    clearTimeout(waiting)
+    waiting = null
+    const ends = [round(band.left), round(band.right)]
+    mailbox.data = {low: [Math.min(...ends)], high: [Math.max(...ends)], final: [final]}
+}
+band.pan.connect(([phase]) => {
+    if (phase == "pan:end") tell(true)
+    else if (phase == "pan") waiting ??= setTimeout(() => tell(false), 100)
+})
+"""
+"""An edge that moves tells where it is ten times a second, and where it was let go. The band
+itself is not sent: every move of the mouse would be."""
+_GRIP_PX = 10
+_NARROWEST_KEV = 0.02
 
 
 def _told(statistic: str) -> str:
@@ -88,11 +108,12 @@ class SpectrumFigure:
     on_peak : callable
         Called with the energy in keV that was clicked.
     on_window : callable
-        Called with (low, high) in keV when a window was dragged.
+        Called with (low, high) in keV and True when a window was drawn or its edge let go, False
+        while an edge moves.
     """
 
     def __init__(
-        self, on_peak: Callable[[float], None], on_window: Callable[[float, float], None]
+        self, on_peak: Callable[[float], None], on_window: Callable[[float, float, bool], None]
     ) -> None:
         self.model = fig = stock.take("spectrum")
         self._theme = "light"
@@ -135,17 +156,27 @@ class SpectrumFigure:
         )
         self._add_peaks()
         self.band = BoxAnnotation(
-            left=0, right=0, fill_color="#4fc0b5", fill_alpha=0.18, line_color=None, visible=False,
-            level="underlay",
+            left=0, right=0, fill_color="#4fc0b5", fill_alpha=0.18, visible=False,
+            line_color="#0b6e6e", line_alpha=0.0, line_width=_GRIP_PX, hover_line_color="#0b6e6e",
+            hover_line_alpha=0.8, hover_line_width=2, hover_fill_color="#4fc0b5",
+            hover_fill_alpha=0.18,
+            level="underlay", editable=True, resizable="x", movable="none",
+            min_width=_NARROWEST_KEV, syncable=False,
         )  # fmt: skip
         self.pointer = Span(
             dimension="height", line_width=1, line_dash="dotted", location=0, visible=False
         )
         fig.add_layout(self.band)
         fig.add_layout(self.pointer)
-        mailbox = ColumnDataSource(data={"low": [], "high": []})
+        mailbox = ColumnDataSource(data={"low": [], "high": [], "final": []})
         fig.js_on_event("selectiongeometry", CustomJS(args={"mailbox": mailbox}, code=_WINDOW))
-        mailbox.on_change("data", lambda attr, old, new: on_window(new["low"][0], new["high"][0]))
+        edges = CustomJS(args={"band": self.band, "mailbox": mailbox}, code=_EDGES)
+        for edge in ("left", "right"):
+            self.band.js_on_change(edge, edges)
+        mailbox.on_change(
+            "data",
+            lambda attr, old, new: on_window(*(new[name][0] for name in ("low", "high", "final"))),
+        )
         fig.on_event(Tap, lambda event: on_peak(float(event.x)))
 
     def _add_peaks(self) -> None:
@@ -207,6 +238,10 @@ class SpectrumFigure:
 
     def clear(self, name: str) -> None:
         figures.layer(self.model, name).data_source.data = {**_EMPTY, "counts": []}
+
+    def limit_window(self, low: float, high: float) -> None:
+        """Where there are counts: edges are not dragged beyond."""
+        self.band.update(left_limit=max(float(low), 0.0), right_limit=float(high))
 
     def show_energies(self, low: float, high: float) -> None:
         self.model.x_range.update(start=low, end=high, reset_start=low, reset_end=high)

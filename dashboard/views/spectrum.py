@@ -29,6 +29,7 @@ from xrfengine.lines import labelled_lines
 SCALE_NAMES = {"Linear": "linear", "Log": "log", "√": "sqrt"}
 STATISTIC_NAMES = [["Mean", "mean"], ["Sum", "sum"], ["Maximum", "max"]]
 _LOWEST_MARK_KEV = 0.6
+_CURVES = (("whole", "scan"), ("chosen", "selection"))
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -142,13 +143,17 @@ class SpectrumView(pn.viewable.Viewer):
         if not event.new:
             self.session.peak_kev = None
 
-    def _take_window(self, low: float, high: float) -> None:
+    def _take_window(self, low: float, high: float, is_final: bool = True) -> None:
+        """A window was drawn; or an edge of it moves, and its map follows until it is let go."""
         opened = self.results.opened
-        if opened is not None:
-            energy = opened.whole.energy_kev
-            low, high = max(low, float(energy[0]), 0.0), min(high, float(energy[-1]))
-            if low < high:
-                self.session.energy_window_kev = (round(low, 4), round(high, 4))
+        if opened is None:
+            return
+        energy, known = opened.whole.energy_kev, self.session.energy_window_kev
+        window = (round(max(low, energy[0], 0.0), 4), round(min(high, energy[-1]), 4))
+        if is_final and window != known and window[0] < window[1]:
+            self.session.energy_window_kev = window
+        elif known is not None:
+            self.results.try_window(*window)
 
     def _take_message(self, data: dict[str, Any]) -> None:
         if "step" in data:
@@ -215,6 +220,7 @@ class SpectrumView(pn.viewable.Viewer):
             return
         whole = opened.whole
         self.figure.show_energies(*energy_limits(whole.energy_kev, whole.mean_counts))
+        self.figure.limit_window(*whole.energy_kev[[0, -1]])
         self._show_all()
         self._show_state()
 
@@ -233,9 +239,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _put_curves(self) -> None:
         energy, hidden = self.results.opened.whole.energy_kev, self.session.hidden_curves
         curves, shown = self._counts(), []
-        for name, id, counts in zip(
-            ("whole", "chosen"), ("scan", "selection"), curves, strict=True
-        ):  # fmt: skip
+        for (name, id), counts in zip(_CURVES, curves, strict=True):
             if counts is None or id in hidden:
                 self.figure.clear(name)
             else:
@@ -389,10 +393,7 @@ class SpectrumView(pn.viewable.Viewer):
         if self._peak_sheet.is_open and state is results.reading_state:
             state = READY  # told in the sheet
         if not has_content:
-            failed = results.map_state.kind == "error"
-            state = (
-                State("empty", "No scan is open", "Choose another data set above.")
-                if failed
-                else State("loading", "Opening the scan")
-            )
+            state = State("loading", "Opening the scan")
+            if results.map_state.kind == "error":
+                state = State("empty", "No scan is open", "Choose another data set above.")
         show_state(self._cover, state, has_content=has_content)

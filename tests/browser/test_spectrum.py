@@ -79,6 +79,17 @@ def test_a_window_dragged_over_the_spectrum_is_mapped(visit, address):
     visit.wait_for(lambda: visit.pixels("xrf-map-figure") != before)
     assert "window" in query(visit)
     assert visit.page.locator(".xrf-threshold").get_by_text("Threshold, counts").is_visible()
+    before, url = visit.pixels("xrf-map-figure"), visit.page.url
+    start = place_of(visit, "xrf-spectrum-figure", 6.7)
+    visit.page.mouse.move(*start)
+    visit.page.mouse.down()
+    visit.page.mouse.move(*place_of(visit, "xrf-spectrum-figure", 8.0), steps=5)
+    visit.page.mouse.move(*place_of(visit, "xrf-spectrum-figure", 8.3), steps=5)
+    visit.wait_for(lambda: "–8.3" in title.inner_text() or "–8.2" in title.inner_text())
+    assert visit.page.url == url, "not chosen before it is let go"
+    visit.page.mouse.up()
+    visit.wait_for(lambda: query(visit)["window"][0].partition("-")[2].startswith("8."))
+    visit.wait_for(lambda: visit.pixels("xrf-map-figure") != before)
     url = visit.page.url
     visit.page.locator(".xrf-spectrum").get_by_label("Back to the element").click()
     visit.wait_for(lambda: "Pb" in title.inner_text())

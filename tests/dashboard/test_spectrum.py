@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import layer
+from dashboard.history import History
 from dashboard.results import Results
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session
@@ -165,6 +166,37 @@ def test_a_dragged_window_is_mapped_and_an_element_ends_it(looking):
         np.testing.assert_array_equal(shown, results.maps["Pb"])
 
     looking(steps, MapView, element="Fe")
+
+
+def test_the_map_follows_an_edge_that_is_dragged_and_undo_knows_only_where_it_was_let_go(looking):
+    async def steps(session, results, view):
+        session.energy_window_kev = (6.19, 6.61)
+        await results.settled()
+        history = History(session)
+        for high in (6.7, 6.8, 6.9):  # faster than maps are made
+            view._take_window(6.19, high, False)
+        await results.settled()
+        assert results.window.name == "6.18–6.90 keV"
+        assert session.energy_window_kev == (6.19, 6.61)
+        assert not history.can_undo
+        view._take_window(6.19, 6.61)  # back where it was
+        await results.settled()
+        assert results.window.name == "6.18–6.62 keV"
+        view._take_window(6.19, 7.3)
+        await results.settled()
+        assert session.energy_window_kev == (6.19, 7.3)
+        assert results.window.name == "6.18–7.30 keV"
+        assert view.figure.band.right == 7.3
+        history.undo()
+        await results.settled()
+        assert results.window.name == "6.18–6.62 keV"
+        assert view.figure.band.right == 6.61
+        session.energy_window_kev = None
+        view._take_window(6.19, 6.9, False)  # sent before the browser knew
+        await results.settled()
+        assert results.window is None
+
+    looking(steps)
 
 
 def test_a_window_from_a_link_is_there_with_its_element(looking):
