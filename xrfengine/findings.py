@@ -26,6 +26,7 @@ _LIMIT = 3.0
 """Standard deviations of the noise from which net counts stand out."""
 _SURE = 0.95
 """Mean probability above the threshold from which an element is no borderline case."""
+_FAR_LESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -285,4 +286,14 @@ def most_telling(maps: ElementMaps, found: tuple[Found, ...]) -> str:
         candidates = [item for item in candidates if item.strength >= _SURE] or candidates
     if not candidates:
         return maps.elements[0]
-    return max(candidates, key=lambda item: item.share * (1.0 - item.share)).element
+    return max(candidates, key=_contrast).element
+
+
+def tells_less(element: str, than: str, found: tuple[Found, ...]) -> bool:
+    """Whether an element's map shows far less of a picture than another's."""
+    contrast = {item.element: _contrast(item) for item in found}
+    return contrast.get(element, 0.0) < _FAR_LESS * contrast.get(than, 0.0)
+
+
+def _contrast(item: Found) -> float:
+    return item.share * (1.0 - item.share)

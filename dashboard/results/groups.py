@@ -299,7 +299,7 @@ class GroupResults(ResultsBase):
             )
             return
         if self.session.cluster_method == "som":
-            told = State("empty", "A self-organising map has no tree", "Choose UMAP + HDBSCAN.")
+            told = State("empty", "A self-organising map has no tree", "Choose HDBSCAN.")
             self.param.update(tree=None, tree_state=told)
             return
         cube, engine, settings = self.opened.cube, self.engine, self._automatic_settings()

@@ -14,7 +14,7 @@ from dashboard.results.scale import ScaleResults
 from dashboard.shown import READY, Asked, Painted, State, failed_state
 from xrfengine.cube import Cube, ElementMaps
 from xrfengine.errors import XRFError
-from xrfengine.findings import Found, most_telling
+from xrfengine.findings import Found, most_telling, tells_less
 from xrfengine.jobs import NEVER, CancelToken, Progress, part
 from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 
@@ -28,6 +28,8 @@ class MapResults(OverrideResults, ScaleResults):
     _ranged: ElementMaps | None = None
     """By these the colours range, until the final maps are there: a range must not flicker."""
     _above: tuple[Found, ...] = ()
+    _suggested: str | None = None
+    """The element that coarse maps suggested, until the maps asked for are there."""
     """Everything above its threshold anywhere, whatever the user says of it."""
 
     def top(self, element: str) -> float:
@@ -143,6 +145,7 @@ class MapResults(OverrideResults, ScaleResults):
     def _show_whole(self, painted: Painted, seconds: float) -> None:
         self._ranged = None
         self._show_painted(painted)
+        self._suggest_again()
         self.param.update(map_seconds=seconds, map_state=READY)
         self._after_maps()
 
@@ -202,8 +205,19 @@ class MapResults(OverrideResults, ScaleResults):
         # A fit knows fewer elements: what the user chose stays chosen, and the map says so.
         is_left_out = maps.kind == "fit" and element in self.engine.classifier.elements
         if element not in maps.elements and not is_left_out:
+            self._suggested = most_telling(maps, self.found)
             with self.session.by_itself():
-                self.session.element = most_telling(maps, self.found)
+                self.session.element = self._suggested
+
+    def _suggest_again(self) -> None:
+        """What filled half of the coarse map may be a few pixels of the fine one."""
+        suggested, self._suggested = self._suggested, None
+        if suggested is None or self.session.element != suggested:
+            return
+        better = most_telling(self.maps, self.found)
+        if tells_less(suggested, better, self.found):
+            with self.session.by_itself():
+                self.session.element = better
 
     def _sort_found(self) -> None:
         """What counts as found, what only a few pixels show, and what the user overruled."""

@@ -11,7 +11,7 @@ from dashboard.pictures import cluster_colour
 from dashboard.results import Results
 from dashboard.session import Session
 
-CLUSTER_METHOD_NAMES = {"UMAP + HDBSCAN": "umap-hdbscan", "Self-organising map": "som"}
+CLUSTER_METHOD_NAMES = {"HDBSCAN": "umap-hdbscan", "SOM": "som"}
 STAGES = {"umap-hdbscan": "tree", "som": "nodes"}
 _CONTROLS = {
     "display": "grid",
@@ -34,8 +34,9 @@ class ClustersView(pn.viewable.Viewer):
         self._title = Caption(text="Clusters")
         method = Choice(
             options=[*CLUSTER_METHOD_NAMES.items()], value=session.cluster_method, boxed=True,
-            width=156, height=32, margin=0, label="How the clusters are found",
-            description="How the clusters are found",
+            width=112, height=32, margin=0, label="How the clusters are found",
+            description="How the clusters are found: dense groups of the embedding (HDBSCAN), "
+            "or neighbours on a grid, the self-organising map (SOM)",
         )  # fmt: skip
         method.link(session, value="cluster_method")
         session.param.watch(lambda e: method.param.update(value=e.new), "cluster_method")

@@ -12,6 +12,7 @@ from dashboard.session import Selection, Session
 from dashboard.shown import Painted
 from dashboard.views.map import MapView
 from xrfengine import Instrument
+from xrfengine.findings import Found
 
 
 def test_opening_shows_maps_elements_spectrum_and_clusters(visit):
@@ -288,5 +289,33 @@ def test_what_is_on_screen_is_computed_first(visit, monkeypatch):
         await results.settled()
         assert asked[0] == (14, 24, 0, 32)
         assert results.maps.region_px == 2
+
+    visit(steps)
+
+
+def test_what_the_coarse_map_suggests_is_looked_at_again_in_the_fine_one(visit):
+    coarse = (Found("Pb", 0.99, 1.0), Found("Fe", 0.5, 1.0), Found("Cu", 0.2, 1.0))
+    fine = (Found("Pb", 0.99, 1.0), Found("Cu", 0.4, 1.0), Found("Fe", 0.02, 1.0))
+
+    async def steps(session, results):
+        def arrive(found, whole=False):
+            painted = Painted(results.maps, results.starts, found)
+            results._show_whole(painted, 1.0) if whole else results._show_partial(painted)
+
+        def begin():
+            session.element = ""
+            arrive(coarse)
+            assert session.element == "Fe"
+
+        begin()
+        arrive(fine, whole=True)
+        assert session.element == "Cu"
+        begin()
+        arrive(coarse, whole=True)
+        assert session.element == "Fe", "as telling as before"
+        begin()
+        session.element = "Pb"
+        arrive(fine, whole=True)
+        assert session.element == "Pb", "somebody chose it"
 
     visit(steps)

@@ -4,7 +4,7 @@ import numpy as np
 
 from dashboard.shown import sample_first
 from xrfengine import ElementMaps
-from xrfengine.findings import Found, most_telling
+from xrfengine.findings import Found, most_telling, tells_less
 
 MAPS = ElementMaps(
     ("Pb", "Hg", "Rh", "Ar"),
@@ -33,3 +33,11 @@ def test_the_first_element_shown_has_a_picture_to_show():
     assert most_telling(MAPS, borderline) == "Hg"
     assert most_telling(MAPS, borderline[-1:]) == "Sb"
     assert most_telling(MAPS, ()) == "Pb"
+
+
+def test_an_element_of_few_pixels_tells_far_less_than_one_of_half_the_area():
+    found = (Found("Hg", 0.5, 1.0), Found("Cu", 0.7, 1.0), Found("Sb", 0.045, 1.0))
+    assert tells_less("Sb", "Hg", found)
+    assert tells_less("Zn", "Hg", found), "not found any more"
+    assert not tells_less("Cu", "Hg", found)
+    assert not tells_less("Hg", "Hg", found)
