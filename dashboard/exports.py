@@ -6,12 +6,16 @@ from typing import Any
 
 from dashboard.display import Display
 from dashboard.pictures import MAP_PALETTES, window_limits
+from dashboard.profiles import TOTAL, profiles
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import (
     METHOD_FILE,
     Analysis,
     Area,
+    Curve,
+    Photo,
     Placement,
+    Profile,
     Provenance,
     WindowShown,
     file_name,
@@ -72,7 +76,32 @@ def analysis_of(session: Any, results: Any) -> Analysis:
         f"{results.unit} per pixel" if results.unit else "",
         MAP_PALETTES[session.colours],
         session.top_percentile,
+        profile_of(session, results),
+        photo_of(session, results),
     )
+
+
+def profile_of(session: Any, results: Any) -> Profile | None:
+    """Values along the line on the map, where one is drawn."""
+    found = profiles(session, results)
+    if not found:
+        return None
+    curves = tuple(
+        Curve("All counts", values, "counts per pixel")
+        if symbol == TOTAL
+        else Curve(symbol, values, f"{results.unit} per pixel" if results.unit else "")
+        for symbol, _, values in found.values()
+    )
+    distance = next(iter(found.values()))[1]
+    return Profile(session.profile, session.profile_width, distance, curves)
+
+
+def photo_of(session: Any, results: Any) -> Photo | None:
+    """The photograph as it lies over the map, where it is shown."""
+    photo, opacity = results.photograph, session.photo_opacity
+    if photo is None or photo.laid is None or opacity == 0:
+        return None
+    return Photo(photo.name, photo.laid, opacity / 100)
 
 
 def window_of(session: Any, results: Any) -> WindowShown | None:

@@ -11,14 +11,12 @@ from bokeh.models import HoverTool, LinearAxis, Range1d
 from dashboard import figures
 from dashboard.components.map import ProfileHead
 from dashboard.names import element_name
+from dashboard.profiles import TOTAL, profiles
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.map import MOST_BESIDE
-from xrfengine.errors import SettingsError
-from xrfengine.maps.profile import line_profile
 from xrfengine.regions import OKABE_ITO
 
-TOTAL = "total"
 HEAD_PX, PLOT_PX = 40, 152
 _INK = {"light": "#0b6e6e", "dark": "#4fc0b5"}
 _MUTED = {"light": "#566360", "dark": "#9badaa"}
@@ -94,28 +92,14 @@ class ProfileView(pn.viewable.Viewer):
 
     def _show_now(self) -> None:
         self._is_due = False
-        session, results = self.session, self.results
-        maps, opened, line = results.maps, results.opened, session.profile
-        has_line = line is not None and opened is not None and maps is not None
-        if not has_line:
+        found = profiles(self.session, self.results)
+        if found is None:
             self._layout.visible = False
             return
         if self._figure is None:
             self._build()
-        images = {"chosen": (session.element, maps)} if session.element in maps.elements else {}
-        beside = [s for s in session.profile_beside if s in maps.elements and s != session.element]
-        images |= {f"beside{i}": (symbol, maps) for i, symbol in enumerate(beside)}
-        if TOTAL in session.profile_beside:
-            images[TOTAL] = (TOTAL, {TOTAL: opened.total_counts})
-        try:
-            curves = {
-                name: line_profile(source[symbol], line, session.profile_width)
-                for name, (symbol, source) in images.items()
-            }
-        except SettingsError:  # a link's line without length
-            self._layout.visible = False
-            return
-        self._paint(curves, {name: symbol for name, (symbol, _) in images.items()})
+        curves = {name: (distance, values) for name, (_, distance, values) in found.items()}
+        self._paint(curves, {name: symbol for name, (symbol, *_) in found.items()})
         if not self._layout.objects:
             self._layout.objects = [self._head, self._plot]
         self._layout.visible = True

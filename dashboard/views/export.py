@@ -142,11 +142,22 @@ class ExportView:
                 "errors",
                 "window",
                 "pixel_size_mm",
+                "photograph",
             ],
         )
         session.param.watch(
             lambda *e: self._show_list(),
-            ["element", "threshold", "window_threshold", "stage", *CHOICES],
+            [
+                "element",
+                "threshold",
+                "window_threshold",
+                "stage",
+                "photo_opacity",
+                "profile",
+                "profile_beside",
+                "profile_width",
+                *CHOICES,
+            ],
         )
         results.param.watch(lambda *e: self._show_work(), ["making", "made_share", "made_problem"])
         self._show_list()
@@ -200,6 +211,9 @@ def _preview(analysis: Analysis, *, progress: Progress, cancel: CancelToken) -> 
 _WORDS: dict[str, tuple[str, str]] = {
     "png": ("Picture of {element}", "PNG with scale bar, colour bar and caption"),
     "pngs": ("Pictures of all {n} elements found", "The same for each of them, in one ZIP"),
+    "photo": ("Picture of {element} under the photograph", "As strong as it lies over the map now"),
+    "profile": ("Profile along the line", "PNG: {curves} over the distance"),
+    "profile_csv": ("Profile as a table", "CSV: distance, place and values of {curves}"),
     "tiff": ("Values of {element}", "OME-TIFF, 32 bit: numbers as they are, for image software"),
     "tiffs": ("Values of all {n} elements found", "OME-TIFF, 32 bit, one channel an element"),
     "netcdf": (
@@ -224,11 +238,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "all": ("Everything", "All files of this page, in one ZIP"),
 }
 _GROUPS = (
-    ("Pictures", ("png", "pngs")),
+    ("Pictures", ("png", "photo", "pngs", "profile")),
     ("Maps", ("tiff", "tiffs", "netcdf")),
-    ("Spectra and regions", ("csv", "msa", "geojson")),
+    ("Spectra, profile, regions", ("csv", "msa", "profile_csv", "geojson")),
     ("To read, to keep, to repeat", ("pdf", "html", "script", "all")),
 )
+
+
+_WHY = {
+    "geojson": "Select some pixels first",
+    "photo": "Lay a photograph over the map first",
+    "profile": "Draw a line on the map first",
+    "profile_csv": "Draw a line on the map first",
+}
 
 
 def groups(analysis: Analysis) -> list[dict[str, Any]]:
@@ -244,6 +266,7 @@ def groups(analysis: Analysis) -> list[dict[str, Any]]:
         "n": len(found_symbols(analysis)),
         "errors": "standard errors, " if analysis.errors is not None else "",
         "spectra": _and(names),
+        "curves": _and([c.name for c in analysis.profile.curves]) if analysis.profile else "none",
     }
 
     def item(kind: str) -> dict[str, Any]:
@@ -255,7 +278,7 @@ def groups(analysis: Analysis) -> list[dict[str, Any]]:
             "size": size_words(KINDS[kind].n_bytes(analysis)),
             "file": KINDS[kind].name(analysis),
             "ready": is_ready(kind, analysis),
-            "why": "Select some pixels first",
+            "why": _WHY.get(kind, ""),
         }
 
     return [{"title": title, "items": [item(kind) for kind in kinds]} for title, kinds in _GROUPS]

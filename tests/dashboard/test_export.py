@@ -15,6 +15,7 @@ from PIL import Image
 
 from dashboard.display import Display
 from dashboard.exports import analysis_of, picture_name, source_of
+from dashboard.photographs import Photograph
 from dashboard.pictures import MAP_PALETTES
 from dashboard.session import Selection
 from dashboard.views.export import STAGE, Courier, ExportView, groups, size_words
@@ -92,6 +93,7 @@ def test_everything_holds_every_file(visit):
             assert archive.testzip() is None
         analysis = analysis_of(session, results)
         left_out = {"png", "tiff", "all"}  # the zips of all elements hold them
+        left_out |= {"photo", "profile", "profile_csv"}  # there are none
         assert names == [KINDS[kind].name(analysis) for kind in KINDS if kind not in left_out]
 
     visit(steps)
@@ -239,5 +241,55 @@ def test_pixel_size_colours_and_counts_evened_out_come_along(visit, tmp_path):
         with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
             assert data["maps"].attrs["units"] == "net counts at mean total per pixel"
             assert float(data["x"][1]) == 0.25
+
+    visit(steps)
+
+
+def items_of(analysis):
+    return {item["id"]: item for group in groups(analysis) for item in group["items"]}
+
+
+def test_a_profile_leaves_as_it_is_drawn(visit):
+    async def steps(session, results):
+        session.element = "Hg"
+        told = items_of(analysis_of(session, results))["profile_csv"]
+        assert not told["ready"]
+        assert told["why"] == "Draw a line on the map first"
+        session.param.update(profile=(2.0, 20.0, 29.0, 20.0), profile_beside=("Pb", "total"))
+        results.keep_pixel_size(0.5)
+        analysis = analysis_of(session, results)
+        told = items_of(analysis)["profile_csv"]
+        assert told["ready"]
+        assert told["told"].endswith("of Hg, Pb and All counts")
+        text = (await made(results, "profile_csv")).decode()
+        assert results.made.name == "Scan-quarters_Hg_probability_profile-2-20-29-20.csv"
+        head, *rows = [line for line in text.splitlines() if not line.startswith("#")]
+        assert head == (
+            "distance_mm,distance_px,x_px,y_px,Hg (probability),Pb (probability),"
+            "All counts (counts per pixel)"
+        )
+        table = np.array([[float(value) for value in row.split(",")] for row in rows])
+        np.testing.assert_allclose(table[:, 0], np.arange(28) / 2)
+        np.testing.assert_allclose(table[:, 4], results.maps["Hg"][20, 2:30], rtol=1e-5)
+        np.testing.assert_allclose(table[:, 6], results.opened.total_counts[20, 2:30])
+        assert Image.open(io.BytesIO(await made(results, "profile"))).width > 1500
+
+    visit(steps)
+
+
+def test_the_photograph_leaves_as_strong_as_it_lies_over_the_map(visit):
+    async def steps(session, results):
+        session.element = "Hg"
+        assert not items_of(analysis_of(session, results))["photo"]["ready"]
+        laid = np.full((48, 64, 4), 255, np.uint8)
+        results.photograph = Photograph("visible.jpg", laid[..., :3], laid=laid)
+        assert analysis_of(session, results).photo is None, "it is not shown"
+        session.photo_opacity = 40
+        photo = analysis_of(session, results).photo
+        assert photo.laid is laid
+        assert photo.opacity == 0.4
+        assert items_of(analysis_of(session, results))["photo"]["ready"]
+        await made(results, "photo")
+        assert results.made.name == "Scan-quarters_Hg_probability_photograph.png"
 
     visit(steps)

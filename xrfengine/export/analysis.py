@@ -173,6 +173,55 @@ class WindowShown:
 
 
 @dataclass(frozen=True, eq=False)
+class Curve:
+    """Values along a line: ``unit`` is empty for probabilities, ``values`` has the shape (n,)."""
+
+    name: str
+    values: np.ndarray
+    unit: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Maps along a line of the scan.
+
+    Attributes
+    ----------
+    line : (x0, y0, x1, y1)
+        Ends in pixels; centres are at whole numbers.
+    width_px : int
+        So many lines side by side are averaged.
+    distance_px : ndarray, shape (n,)
+        From the first end.
+    curves : tuple of Curve
+        At these distances; NaN outside of the scan.
+    """
+
+    line: tuple[float, float, float, float]
+    width_px: int
+    distance_px: np.ndarray
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A visible-light photograph that was laid on the scan.
+
+    Attributes
+    ----------
+    name : str
+    laid : ndarray, uint8, shape (y · k, x · k, 4)
+        As it lies on the scan, k whole; the last channel is 0 where the photograph ends.
+    opacity : float
+        Of the photograph over the map, above 0 and at most 1.
+    """
+
+    name: str
+    laid: np.ndarray
+    opacity: float
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """One view of one scan.
 
@@ -199,6 +248,10 @@ class Analysis:
         Of pictures, ``#rrggbb`` from low to high; empty: the usual ones.
     top_percentile : float or None
         Where the colours end; None: by the kind of the maps.
+    profile : Profile or None
+        Values along the line that is drawn on the map.
+    photo : Photo or None
+        The photograph that lies over the map.
     """
 
     cube: Cube
@@ -214,18 +267,20 @@ class Analysis:
     unit: str = ""
     colours: tuple[str, ...] = ()
     top_percentile: float | None = None
+    profile: Profile | None = None
+    photo: Photo | None = None
 
     def name(self, what: str, suffix: str) -> str:
         """A file's name: the data set, what it holds, and the suffix with its dot."""
         return file_name(self.provenance.dataset, what) + suffix
 
-    def map_name(self, suffix: str) -> str:
-        """The name of a file with the map shown."""
+    def map_name(self, suffix: str, more: str = "") -> str:
+        """The name of a file with the map shown; ``more`` says what else it shows."""
         facts = self.provenance
         if self.window is not None:
-            return window_file_name(facts.dataset, self.window.name) + suffix
+            return window_file_name(facts.dataset, self.window.name, more) + suffix
         method = METHOD_FILE.get(facts.method, facts.method)
-        return file_name(facts.dataset, self.element, method) + suffix
+        return file_name(facts.dataset, self.element, method, more) + suffix
 
     @property
     def pixel_size_mm(self) -> float | None:
@@ -252,9 +307,9 @@ def file_name(*parts: str) -> str:
     return "_".join(clean) or "xrf"
 
 
-def window_file_name(dataset: str, window: str) -> str:
+def window_file_name(dataset: str, window: str, more: str = "") -> str:
     """The name of a file with the map of a window of energies: ``scan_6.20-6.60-keV_counts``."""
-    return file_name(dataset, window.replace("–", "-"), "counts")
+    return file_name(dataset, window.replace("–", "-"), "counts", more)
 
 
 def overruled_words(overruled: tuple[tuple[str, bool], ...]) -> str:

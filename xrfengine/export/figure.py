@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xrfengine.export.analysis import Analysis, overruled_words
+from xrfengine.errors import SettingsError
+from xrfengine.export.analysis import Analysis, Photo, Placement, overruled_words
 from xrfengine.export.shown import ShownMap, shown_map
 from xrfengine.export.words import number
 from xrfengine.pictures import grey_limits, map_colours, rgb
@@ -78,17 +79,23 @@ def map_figure(
     *,
     dpi: float | None = None,
     with_areas: bool = False,
+    with_photo: bool = False,
 ) -> bytes:
     """The map shown, as PNG with scale bar, colour bar and caption.
 
     ``dpi`` None: 200 to 600, so that small maps have sharp pixels. The picture is 6.4 inches wide.
-    ``with_areas`` outlines selection and regions in their colours.
+    ``with_areas`` outlines selection and regions in their colours; ``with_photo`` lays the
+    photograph over the map, as strong as the analysis says.
 
     Raises
     ------
     SettingsError
-        If there is no map of the element.
+        If there is no map of the element, or no photograph where one is asked for.
     """
+    if with_photo and analysis.photo is None:
+        raise SettingsError(
+            "no photograph lies over the map", "Lay one over it and show it, at least a little."
+        )
     shown, lies = shown_map(analysis), analysis.placement
     colours = analysis.colours or map_colours()
     image = painted(
@@ -99,6 +106,9 @@ def map_figure(
         colours,
         limits=grey_limits(analysis.cube.total_counts),
     )
+    finer = 1
+    if with_photo:
+        image, finer = over_map(image, analysis.photo, lies, shown.values.shape)
     outlines = []
     if with_areas:
         from xrfengine.region_outlines import polygons
@@ -107,28 +117,51 @@ def map_figure(
             drawn = polygons(lies.shown(area.mask))
             outlines.append((area.colour, [ring for polygon in drawn for ring in polygon]))
     with DRAWING:
-        return _draw(analysis, shown, image, outlines, colours, dpi)
+        return _draw(analysis, shown, image, finer, outlines, colours, dpi, with_photo)
+
+
+def over_map(
+    image: np.ndarray, photo: Photo, lies: Placement, shape_yx: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """A painted map below its photograph: uint8 (y · k, x · k, 3), and k.
+
+    Parameters
+    ----------
+    image : ndarray, uint8, shape (y, x, 3)
+        As it is shown: cut out and turned.
+    shape_yx : (int, int)
+        Of the scan.
+    """
+    k = photo.laid.shape[0] // shape_yx[0]
+    crop = None if lies.crop is None else tuple(k * end for end in lies.crop)
+    laid = Placement(crop, lies.turns, lies.mirrored).shown(photo.laid)
+    below = np.repeat(np.repeat(image, k, axis=0), k, axis=1).astype(np.float32)
+    share = laid[..., 3:].astype(np.float32) * (photo.opacity / 255.0)
+    mixed = share * laid[..., :3] + (1.0 - share) * below
+    return mixed.round().astype(np.uint8), k
 
 
 def _draw(
     analysis: Analysis,
     shown: ShownMap,
     image: np.ndarray,
+    finer: int,
     outlines: list[tuple[str, list[np.ndarray]]],
     colours: Sequence[str],
     dpi: float | None,
+    with_photo: bool,
 ) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height, width = image.shape[:2]
+    height, width = (side // finer for side in image.shape[:2])
     wide = _WIDTH_IN - 2 * _MARGIN_IN
     unit = wide / width
     if height * unit > _LONGEST_IN:
         unit = _LONGEST_IN / height
     across = max(width * unit, min(height * unit / _THINNEST, wide))
     high = max(height * unit, wide / _THINNEST if width > height else 0.0)
-    caption = caption_lines(analysis)
+    caption = caption_lines(analysis, with_photo=with_photo)
     below = 0.86 + 0.155 * len(caption)
     total = 0.4 + high + below
     dpi = dpi or max(200.0, min(600.0, math.ceil(_FEWEST_PX / max(width, height)) / unit))
@@ -141,7 +174,8 @@ def _draw(
 
     write(fig, left / _WIDTH_IN, 1 - 0.26 / total, shown.title, 11, INK, weight="bold")
     picture = axes(left, below, across, high)
-    picture.imshow(image, interpolation="auto", aspect="auto")
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    picture.imshow(image, interpolation="auto", aspect="auto", extent=extent)
     for colour, rings in outlines:
         for ring in rings:
             picture.plot(*ring.T, color=colour, lw=0.9)
@@ -205,7 +239,7 @@ def _colour_bar(ax: Axes, low: float, high: float, colours: Sequence[str]) -> No
         spine.set_visible(False)
 
 
-def caption_lines(analysis: Analysis, width: int = 112) -> list[str]:
+def caption_lines(analysis: Analysis, width: int = 112, *, with_photo: bool = False) -> list[str]:
     """What must stand below a figure for it to be understood and repeated."""
     import textwrap
 
@@ -224,6 +258,11 @@ def caption_lines(analysis: Analysis, width: int = 112) -> list[str]:
     ]
     if analysis.placement.words:
         sentences.append(f"Shown: {analysis.placement.words}.")
+    if with_photo:
+        photo = analysis.photo
+        sentences.append(
+            f"Over the map the photograph {photo.name}, at {100 * photo.opacity:.0f} %."
+        )
     if shown.element in dict(facts.overruled):
         sentences.append(f"Overruled by hand: {overruled_words(facts.overruled)}.")
     model = f"model {facts.model[:8]}, " if facts.model else ""

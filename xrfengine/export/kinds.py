@@ -108,6 +108,24 @@ def _pngs(path: Path, analysis: Analysis, source: Source, progress: Progress, ca
     _pack(path, files, is_packed=True)
 
 
+def _photo(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
+    from xrfengine.export.figure import map_figure
+
+    _bytes(path, map_figure(analysis, with_photo=True))
+
+
+def _profile_png(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel):
+    from xrfengine.export.profile import profile_figure
+
+    _bytes(path, profile_figure(analysis))
+
+
+def _profile_csv(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel):
+    from xrfengine.export.profile import profile_csv
+
+    _bytes(path, profile_csv(analysis))
+
+
 def _tiff(path: Path, analysis: Analysis, source: Source, progress: Progress, cancel) -> None:
     from xrfengine.export.tiff import write_tiff
 
@@ -187,12 +205,31 @@ def _everything(path: Path, analysis: Analysis, source: Source, progress: Progre
 
 def is_ready(kind: str, analysis: Analysis) -> bool:
     """Whether the analysis holds what a kind needs."""
-    return kind != "geojson" or bool(analysis.areas)
+    needed = {
+        "geojson": bool(analysis.areas),
+        "photo": analysis.photo is not None,
+        "profile": analysis.profile is not None,
+        "profile_csv": analysis.profile is not None,
+    }
+    return needed.get(kind, True)
 
 
 def _plane(analysis: Analysis) -> int:
     """Bytes of one map in 32 bits."""
     return 4 * analysis.maps.values[0].size
+
+
+def _profile_name(analysis: Analysis) -> str:
+    """The line's ends tell two profiles of one map apart."""
+    if analysis.profile is None:
+        return analysis.name("profile", "")
+    ends = "-".join(f"{end:.0f}" for end in analysis.profile.line)
+    return analysis.map_name("", f"profile-{ends}")
+
+
+def _profile_bytes(analysis: Analysis) -> int:
+    profile = analysis.profile
+    return 0 if profile is None else 12 * profile.distance_px.size * (1 + len(profile.curves))
 
 
 def _spectra_bytes(analysis: Analysis) -> int:
@@ -201,6 +238,9 @@ def _spectra_bytes(analysis: Analysis) -> int:
 
 KINDS: dict[str, Kind] = {
     "png": Kind(lambda a: a.map_name(".png"), _png, lambda a: 300_000),
+    "photo": Kind(lambda a: a.map_name(".png", "photograph"), _photo, lambda a: 2_000_000),
+    "profile": Kind(lambda a: _profile_name(a) + ".png", _profile_png, lambda a: 100_000),
+    "profile_csv": Kind(lambda a: _profile_name(a) + ".csv", _profile_csv, _profile_bytes),
     "pngs": Kind(
         lambda a: a.name("maps", ".zip"), _pngs, lambda a: 300_000 * len(found_symbols(a))
     ),
@@ -224,7 +264,7 @@ KINDS: dict[str, Kind] = {
     "all": Kind(
         lambda a: a.name("everything", ".zip"),
         _everything,
-        lambda a: sum(KINDS[kind].n_bytes(a) for kind in KINDS if kind != "all"),
+        lambda a: sum(KINDS[k].n_bytes(a) for k in KINDS if k != "all" and is_ready(k, a)),
     ),
 }
 """By the names that the command line takes."""
