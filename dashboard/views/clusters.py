@@ -78,8 +78,8 @@ class ClustersView(pn.viewable.Viewer):
             area="clusters",
             css_class="xrf-clusters",
         )
-        results.param.watch(lambda *e: self._show(), ["clusters", "cluster_texts"])
-        session.param.watch(lambda *e: self._show(), ["cluster_names", "overrides"])
+        results.param.watch(lambda *e: self._show(), ["clusters", "cluster_texts", "found"])
+        session.param.watch(lambda *e: self._show(), "cluster_names")
         results.param.watch(lambda *e: self._fit_range(), "opened")
         results.param.watch(lambda *e: self._show_state(), "cluster_state")
         session.param.watch(lambda *e: self._show_controls(), "cluster_method")
@@ -172,7 +172,9 @@ class ClustersView(pn.viewable.Viewer):
         clustering = result.clustering
         total = clustering.labels.size
         names, texts = self.session.cluster_names, self.results.cluster_texts
-        overrides = self.session.overrides
+        # The instrument's own elements are everywhere, and say nothing of a cluster.
+        left_out = {item.element for item in self.results.found if item.is_instrument}
+        left_out |= {item.element for item in self.results.overruled}
         items = [
             {
                 "number": number,
@@ -181,7 +183,7 @@ class ClustersView(pn.viewable.Viewer):
                 "colour": cluster_colour(number),
                 "size": int(size),
                 "share": float(size) / total,
-                "elements": [s for s in result.elements[label] if overrides.of(s) != "absent"],
+                "elements": [s for s in result.elements[label] if s not in left_out],
                 "text": texts[label] if label < len(texts) else "",
                 "merged": result.merges[label] >= 0,
             }

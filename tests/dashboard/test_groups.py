@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,20 @@ def test_a_name_belongs_to_its_pixels_and_comes_back_with_them(visit):
         assert results.cluster_name(1) == "the blue cloak"
         results.name_cluster(1, "")
         assert session.cluster_names == {}
+
+    visit(steps)
+
+
+def test_the_instruments_elements_say_nothing_of_a_cluster(visit):
+    async def steps(session, results):
+        view = ClustersView(session, results)
+        view._show()
+        named = set(view._list.items[0]["elements"])
+        tube = sorted(named)[0]
+        results.found = tuple(
+            replace(item, is_instrument=item.element == tube) for item in results.found
+        )
+        assert set(view._list.items[0]["elements"]) == named - {tube}
 
     visit(steps)
 
