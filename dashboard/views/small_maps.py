@@ -17,6 +17,13 @@ MOST = 40
 _STRIP = {"border-top": "1px solid var(--xrf-hairline)", "padding": "6px 0", "flex": "none"}
 
 
+def _by_picture(item: dict) -> tuple[bool, float]:
+    """What was found comes first, and of that what is on half of the area: the strip has room for
+    four, and of lead white every one would be the same full square."""
+    share = item["share"]
+    return item["list"] != "found", share * (share - 1.0) if item["list"] == "found" else 0.0
+
+
 class SmallMapsView(pn.viewable.Viewer):
     """A click chooses the element; hovering shows its map in the large one, in the browser."""
 
@@ -53,7 +60,8 @@ class SmallMapsView(pn.viewable.Viewer):
         if drawing is None:
             self._strip.param.update(items=[])
             return
-        items = [item for item in entries(self.results) if item["mapped"]][:MOST]
+        items = [item for item in entries(self.results) if item["mapped"]]
+        items = sorted(items, key=_by_picture)[:MOST]
         height, width = drawing.display.shape
         self._work.start(
             partial(drawing.pictured, items, STRIP_PX),

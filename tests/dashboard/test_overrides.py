@@ -15,7 +15,7 @@ from dashboard.session.overrides import VERDICTS, Overrides
 from dashboard.thumbnails import entries
 from dashboard.views.map_grid import MapGridView
 from dashboard.views.periodic_table import PeriodicTableView
-from dashboard.views.small_maps import MOST, SmallMapsView
+from dashboard.views.small_maps import SmallMapsView
 from xrfengine import ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found, Identified
@@ -305,7 +305,10 @@ def test_the_strip_shows_a_map_of_each_in_the_list(visit):
         session.overrule("Fe", "absent")
         await view._work.finished()
         items = view._strip.items
-        assert [i["symbol"] for i in items] == [i["symbol"] for i in entries(results)][:MOST]
+        assert {i["symbol"] for i in items} == {i["symbol"] for i in entries(results)}
+        found = [abs(i["share"] - 0.5) for i in items if i["list"] == "found"]
+        assert found == sorted(found), "those with a picture come first"
+        assert [i["list"] for i in items[: len(found)]] == ["found"] * len(found)
         assert {i["symbol"]: i["verdict"] for i in items}["Fe"] == "absent"
         assert view._strip.shape == (32, 24)
         view._take_message({"all": True})
