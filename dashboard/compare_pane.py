@@ -23,17 +23,20 @@ KIND_WORDS = [
     ("Probability", "probability"),
     ("Net counts, fitted", "fit"),
     ("Counts in a window", "roi"),
+    ("Counts in the drawn window", "window"),
     ("Single lines, fitted", "lines"),
     ("Ratio of lines", "ratio"),
     ("Component", "component"),
 ]
 _KINDS_TOLD = (
     "Probability: that the element is visible. Net counts, fitted: of its main lines, with their "
-    "standard error. Counts in a window: around its main line. Single lines: one group, such as "
-    "Pb M. Ratio of lines: softer over harder lines of one element; where it is low, the element "
-    "lies deeper or under more. Component: what parts of the spectra come and go together (NMF)"
+    "standard error. Counts in a window: around its main line. Counts in the drawn window: "
+    "between the energies marked in the spectrum. Single lines: one group, such as Pb M. Ratio "
+    "of lines: softer over harder lines of one element; where it is low, the element lies deeper "
+    "or under more. Component: what parts of the spectra come and go together (NMF)"
 )
 OF_ELEMENT = ("probability", "fit", "roi")
+_FIRST = {"component": "Nearest to the element", "window": "Energies"}
 PANE = """:host { display: flex; flex-direction: column; min-width: 0; min-height: 0; gap: 0;
   background: var(--xrf-surface); overflow: hidden; }"""
 ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; flex: none; gap: 8px;
@@ -100,9 +103,7 @@ class ComparePane:
         if self._shown.kind in OF_ELEMENT:
             options = self._elements
         else:
-            first = (
-                "Nearest to the element" if self._shown.kind == "component" else "Of the element"
-            )
+            first = _FIRST.get(self._shown.kind, "Of the element")
             is_drawn = self.picture is not None and self._drawn is self._wanted
             if is_drawn and not self._shown.name:
                 first += f": {self.picture.title}"
@@ -137,7 +138,7 @@ class ComparePane:
         if self.picture is None:
             self._show_state(State("loading", "Preparing the map"))
         self._work.start(
-            partial(picture, self._results.engine, wanted),
+            partial(picture, self._results.engine, self._results.scan, wanted),
             then=self._paint,
             failed=self._fail,
             stopped=self._stop,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard.evened import evened, evened_counts, monitor_of
 from dashboard.names import element_name
-from dashboard.pictures import value_limit
+from dashboard.pictures import value_limit, window_limits
 from dashboard.session.compare import Shown
-from xrfengine.cube import Cube, Spectrum
+from xrfengine.cube import Calibration, Cube, Spectrum
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress, part
 from xrfengine.pictures import grey_limits
@@ -33,6 +35,18 @@ class Wanted:
     region_px: int
     thresholds: dict[tuple[str, str], float]
     n_components: int = 8
+    normalise: str = "none"
+    window_kev: tuple[float, float] | None = None
+    window_net: bool = True
+    also: tuple[str, ...] = ()
+    """Of the scan that is open: elements that are fitted because the user says they are there."""
+    calibration: Calibration | None = None
+    """Of the scan that is open, whose energies may be given anew."""
+
+
+Open = Callable[..., tuple[Cube, tuple[str, ...]]]
+"""From a data set's id to its cube under the calibration that is kept with it, and the elements
+that the user says are there."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,9 @@ class Picture:
     spectrum: ComponentSpectrum | None = None
 
 
-def picture(engine: Any, wanted: Wanted, *, progress: Progress, cancel: CancelToken) -> Picture:
+def picture(
+    engine: Any, open_scan: Open, wanted: Wanted, *, progress: Progress, cancel: CancelToken
+) -> Picture:
     """The map of a pane; may take as long as a fit of every pixel.
 
     Raises
@@ -88,8 +104,10 @@ def picture(engine: Any, wanted: Wanted, *, progress: Progress, cancel: CancelTo
         If the scan cannot be opened, or does not hold what is asked for.
     Cancelled
     """
-    cube = engine.cube(wanted.shown.scan or wanted.dataset, progress=progress, cancel=cancel)
-    make = {"lines": _lines, "ratio": _ratio, "component": _component}
+    scan = wanted.shown.scan or wanted.dataset
+    cube, also = open_scan(scan, progress=part(progress, 0.0, 0.05), cancel=cancel)
+    wanted = replace(wanted, also=also)
+    make = {"lines": _lines, "ratio": _ratio, "component": _component, "window": _window}
     draw = make.get(wanted.shown.kind, _element)
     drawn = draw(engine, cube, wanted, part(progress, 0.05, 1.0), cancel)
     total = cube.total_counts
@@ -103,36 +121,58 @@ def _element(
     engine: Any, cube: Cube, wanted: Wanted, progress: Progress, cancel: CancelToken
 ) -> Picture:
     kind, symbol, k = wanted.shown.kind, wanted.shown.name or wanted.element, wanted.region_px
-    maps = engine.maps(cube, kind, k, progress=progress, cancel=cancel)
+    maps = engine.maps(cube, kind, k, also=wanted.also, progress=progress, cancel=cancel)
     if symbol not in maps.elements:
         raise XRFError(
             f"{element_name(symbol) if symbol else 'The element'} is not in the fit",
             "Its lines do not show in the summed spectrum of this scan.",
         )
-    values, errors = maps[symbol], None
-    if kind == "fit":
-        fit = engine.fit(cube, k, cancel=cancel)
-        errors = fit[next(name for name in fit.main if name.split()[0] == symbol)][1]
-    low = wanted.thresholds.get((kind, symbol), engine.default_thresholds(maps)[symbol])
+    shown = evened(engine, cube, maps, wanted.normalise, wanted.also, cancel=cancel)
+    values, errors = shown.maps[symbol], shown.errors
+    low = wanted.thresholds.get((kind, symbol), shown.starts[symbol])
     return Picture(
         values, _NOTHING, (0.0, 1.0), "probability" if kind == "probability" else "counts",
         low, max(value_limit(values, maps.kind), low + 1e-6), f"{symbol} {element_name(symbol)}",
-        errors=errors, name=wanted.shown.name,
+        shown.unit if shown.by is not None else "",
+        errors=None if errors is None else errors[symbol], name=wanted.shown.name,
+    )  # fmt: skip
+
+
+def _window(
+    engine: Any, cube: Cube, wanted: Wanted, progress: Progress, cancel: CancelToken
+) -> Picture:
+    if wanted.window_kev is None:
+        raise XRFError(
+            "No window of energies is drawn",
+            "Draw one over the spectrum, with the tool at its top; then come back.",
+        )
+    window = engine.window_map(
+        cube, *wanted.window_kev, net=wanted.window_net, region_px=wanted.region_px,
+        progress=progress, cancel=cancel,
+    )  # fmt: skip
+    by = monitor_of(engine, cube, wanted.normalise, wanted.region_px, cancel)
+    values, errors, unit = evened_counts(window.values, window.errors, by)
+    low, high = window_limits(replace(window, values=values, errors=errors))
+    unit = unit if window.net else unit.removeprefix("net ")
+    return Picture(
+        values, _NOTHING, (0.0, 1.0), "counts", low, max(high, low + 1e-6), window.name, unit,
+        hides_below=window.net, errors=errors,
     )  # fmt: skip
 
 
 def _lines(
     engine: Any, cube: Cube, wanted: Wanted, progress: Progress, cancel: CancelToken
 ) -> Picture:
-    fit = engine.fit(cube, wanted.region_px, progress=progress, cancel=cancel)
+    fit = engine.fit(cube, wanted.region_px, also=wanted.also, progress=progress, cancel=cancel)
     groups = [name for name, element in zip(fit.names, fit.elements, strict=True) if element]
     names = {name.replace(" ", "-"): name for name in groups}
     name = _named(wanted, tuple(names), lambda each: each.split("-")[0])
-    values, errors = fit[names[name]]
+    by = monitor_of(engine, cube, wanted.normalise, wanted.region_px, cancel)
+    values, errors, unit = evened_counts(*fit[names[name]], by)
     low = max(3.0 * float(np.median(errors)), 1e-6)
     return Picture(
         values, _NOTHING, (0.0, 1.0), "counts", low, max(value_limit(values, "fit"), 1.5 * low),
-        names[name], errors=errors, name=name,
+        names[name], unit if by is not None else "", errors=errors, name=name,
         names=tuple((word, key) for key, word in names.items()),
     )  # fmt: skip
 
@@ -141,7 +181,7 @@ def _ratio(
     engine: Any, cube: Cube, wanted: Wanted, progress: Progress, cancel: CancelToken
 ) -> Picture:
     fit: FitMaps = engine.fit(
-        cube, wanted.region_px, progress=part(progress, 0.0, 0.5), cancel=cancel
+        cube, wanted.region_px, also=wanted.also, progress=part(progress, 0.0, 0.5), cancel=cancel
     )
     ratios: dict[str, Ratio] = {
         f"{r.element}-{r.upper}-{r.lower}": r for r in engine.ratios(cube, fit)
@@ -153,8 +193,9 @@ def _ratio(
         )
     name = _named(wanted, tuple(ratios), lambda each: each.split("-")[0])
     result = engine.ratio_map(
-        cube, ratios[name], wanted.region_px, progress=part(progress, 0.5, 1.0), cancel=cancel
-    )
+        cube, ratios[name], wanted.region_px, also=wanted.also,
+        progress=part(progress, 0.5, 1.0), cancel=cancel,
+    )  # fmt: skip
     measured = result.values[np.isfinite(result.values)]
     if not measured.size:
         raise XRFError(

@@ -50,6 +50,8 @@ def analysis_of(session: Any, results: Any) -> Analysis:
         settings["normalise"] = session.normalise
     if moved:
         settings["moved_thresholds"] = sorted(moved)
+    if session.method == "fit" and results.added():
+        settings["fitted_also"] = list(results.added())
     if session.method == "cluster":
         settings["clusters"] = repr(results.cluster_settings())
     return Analysis(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.evened import evened
 from xrfengine.cube import Cube
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
@@ -33,6 +34,8 @@ class MixWanted:
     region_px: int
     ranges: tuple[tuple[float, float], ...]
     colours: str
+    normalise: str = "none"
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +50,15 @@ class Mixture:
     elements : tuple of str
     limits : three of (low, high)
         In the unit of the maps.
+    unit : str
+        Empty for probabilities.
     """
 
     rgba: np.ndarray
     shares: np.ndarray
     elements: tuple[str, ...]
     limits: tuple[tuple[float, float], ...]
+    unit: str = ""
 
 
 def mixture(
@@ -66,7 +72,11 @@ def mixture(
         If fewer than three elements are there to be mixed, or one has no map.
     Cancelled
     """
-    maps = engine.maps(cube, wanted.method, wanted.region_px, progress=progress, cancel=cancel)
+    maps = engine.maps(
+        cube, wanted.method, wanted.region_px, also=wanted.also, progress=progress, cancel=cancel
+    )
+    shown = evened(engine, cube, maps, wanted.normalise, wanted.also, cancel=cancel)
+    maps = shown.maps
     chosen = wanted.elements
     if not chosen:
         candidates = [e for e in wanted.found if e in maps.elements][:_MOST_CANDIDATES]
@@ -93,5 +103,5 @@ def mixture(
     # Red, green and blue alone are what each map is dark and bright by.
     shares = np.moveaxis(mix(values, limits), -1, 0)
     return Mixture(
-        rgba.view(np.uint32)[..., 0], np.ascontiguousarray(shares), chosen, limits
+        rgba.view(np.uint32)[..., 0], np.ascontiguousarray(shares), chosen, limits, shown.unit
     )  # fmt: skip

@@ -52,6 +52,8 @@ class Asked:
     region_px: int
     thresholds: dict[str, float]
     normalise: str = "none"
+    also: tuple[str, ...] = ()
+    """Elements that are fitted because the user says they are there."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ far. It is plain Python and thread-safe: sessions call it from worker threads, a
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,13 +305,16 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         chosen = {**self.default_thresholds(maps), **(thresholds or {})}
         return findings.found(maps, chosen, known or ())
 
-    def default_thresholds(self, maps: ElementMaps) -> dict[str, float]:
-        """Where each map's threshold starts, by symbol, in the unit of the maps."""
+    def default_thresholds(self, maps: ElementMaps, also: Collection[str] = ()) -> dict[str, float]:
+        """Where each map's threshold starts, by symbol, in the unit of the maps.
+
+        ``also`` as the maps were asked for.
+        """
         if maps.kind == "probability":
             model = self.classifier
             known = dict(zip(model.elements, model.thresholds.tolist(), strict=True))
             return {element: known[element] for element in maps.elements}
-        return findings.noise_thresholds(maps, self._fit_of(maps))
+        return findings.noise_thresholds(maps, self._fit_of(maps, also))
 
     # ---- starting
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from xrfengine.cube import Cube, Spectrum
@@ -45,12 +45,14 @@ class LineResults:
         ratio: Ratio,
         region_px: int = 1,
         *,
+        also: Collection[str] = (),
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> RatioMap:
         """The map of a ratio of line groups, from the fit of every pixel.
 
-        Kα/Kβ asks for a fit of its own, in which that element's Kα and Kβ are free.
+        Kα/Kβ asks for a fit of its own, in which that element's Kα and Kβ are free. ``also`` as
+        in :meth:`~xrfengine.engine_maps.MapResults.fit`.
 
         Raises
         ------
@@ -61,5 +63,5 @@ class LineResults:
         from xrfengine.maps.ratio import ratio_map
 
         apart = (ratio.element,) if ratio.splits_series else ()
-        fit = self.fit(cube, region_px, apart=apart, progress=progress, cancel=cancel)
+        fit = self.fit(cube, region_px, apart=apart, also=also, progress=progress, cancel=cancel)
         return ratio_map(fit, ratio)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -36,6 +36,12 @@ def coarser(shape_yx: tuple[int, int], region_px: int) -> tuple[int, ...]:
     if min(shape_yx) < _SMALL_PX:
         return ()
     return tuple(coarse for coarse in COARSE_PX if coarse > region_px)
+
+
+def _with(key: str, also: Collection[str]) -> str:
+    """The key of a result that holds further elements; the same key if there are none."""
+    added = tuple(sorted(set(also)))
+    return digest(key, "also", added) if added else key
 
 
 class RegionMaps:
@@ -76,6 +82,7 @@ class MapResults:
         *,
         visible: tuple[int, int, int, int] | None = None,
         on_partial: OnPartial | None = None,
+        also: Collection[str] = (),
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> ElementMaps:
@@ -95,34 +102,41 @@ class MapResults:
             times a second maps of the size asked for, whose regions not yet computed show the
             coarser values, with the share of regions that is computed. The final maps are
             returned, not handed over. Nothing is called if they are cached already.
+        also : collection of str
+            Of the method ``"fit"``: elements to be fitted whether the sum shows them or not.
 
         Raises
         ------
         Cancelled
             Within about 0.1 s after ``cancel`` was set; what was finished stays cached.
         """
-        key, before = self._maps_key(cube, method, region_px), None
+        key, before = self._maps_key(cube, method, region_px, also), None
         if on_partial is not None and not self._results.holds(key):
             for coarse in coarser(cube.shape[:2], region_px):
-                before = self.maps(cube, method, coarse, visible=visible, cancel=cancel)
+                before = self.maps(cube, method, coarse, visible=visible, also=also, cancel=cancel)
                 cancel.check()
                 on_partial(before, 0.0)
         return self._results.get(
             key,
             lambda: self._compute_maps(
-                cube, method, region_px, progress, cancel, visible, before, on_partial
+                cube, method, region_px, progress, cancel, visible, before, on_partial, also
             ),
             stored=RegionMaps,
             cancel=cancel,
         )
 
-    def maps_at_hand(self, cube: Cube, method: Method, region_px: int) -> ElementMaps | None:
+    def maps_at_hand(
+        self, cube: Cube, method: Method, region_px: int, also: Collection[str] = ()
+    ) -> ElementMaps | None:
         """The maps if they are in memory; never computes, never waits."""
-        return self._results.peek(self._maps_key(cube, method, region_px))
+        return self._results.peek(self._maps_key(cube, method, region_px, also))
 
-    def _maps_key(self, cube: Cube, method: Method, region_px: int) -> str:
+    def _maps_key(
+        self, cube: Cube, method: Method, region_px: int, also: Collection[str] = ()
+    ) -> str:
         model = self.classifier.digest if method != "roi" else ""
-        return digest("maps", cube.digest, method, region_px, model)
+        key = digest("maps", cube.digest, method, region_px, model)
+        return _with(key, also) if method == "fit" else key
 
     def _compute_maps(
         self,
@@ -134,6 +148,7 @@ class MapResults:
         visible: tuple[int, int, int, int] | None = None,
         before: ElementMaps | None = None,
         on_partial: OnPartial | None = None,
+        also: Collection[str] = (),
     ) -> ElementMaps:
         if method == "roi":
             from xrfengine.maps.roi import roi_maps
@@ -146,7 +161,8 @@ class MapResults:
                 cancel=cancel,
             )
         if method == "fit":
-            return self.fit(cube, region_px, progress=progress, cancel=cancel).element_maps()
+            fit = self.fit(cube, region_px, also=also, progress=progress, cancel=cancel)
+            return fit.element_maps()
         from xrfengine.classifier.predict import probability_maps
 
         return probability_maps(
@@ -191,7 +207,7 @@ class MapResults:
         from xrfengine.maps.normalise import normalised
 
         key = digest("normalised", cube.digest, cube.instrument, by.unit, maps.kind,
-                     maps.region_px, maps.model)  # fmt: skip
+                     maps.region_px, maps.model, maps.elements)  # fmt: skip
         return self._results.get(key, lambda: normalised(maps, by))
 
     def fit(
@@ -202,13 +218,14 @@ class MapResults:
         weights: Weights = "pixel",
         *,
         apart: tuple[str, ...] = (),
+        also: Collection[str] = (),
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> FitMaps:
         """Full-spectrum fit of every pixel: net counts, errors, residual, χ²; cached.
 
-        ``elements`` None: those present in the summed spectrum, the tube's own left out. Kα and Kβ
-        of elements named in ``apart`` are fitted one by one.
+        ``elements`` None: those present in the summed spectrum, the tube's own left out, and those
+        of ``also``. Kα and Kβ of elements named in ``apart`` are fitted one by one.
         """
         from xrfengine.classifier.fit_basis import basis_of
         from xrfengine.maps.fit import FitMaps, fit_maps
@@ -219,6 +236,7 @@ class MapResults:
                 for each in self.identify(cube.sum_spectrum, scan=cube)
                 if each.present and not each.is_instrument
             )
+            chosen = tuple(dict.fromkeys((*chosen, *added)))
             progress(0.01, "Fitting the summed spectrum")
             setup = self._setup(cube.sum_spectrum, cube)
             basis = basis_of(cube.sum_spectrum, chosen or None, setup=setup, apart=apart)
@@ -226,7 +244,8 @@ class MapResults:
             share = part(progress, 0.1, 1.0)
             return fit_maps(cube, basis, weights, region_px, progress=share, cancel=cancel)
 
-        key = self._fit_key(cube.digest, region_px, elements, weights)
+        added = tuple(sorted(set(also)))
+        key = _with(self._fit_key(cube.digest, region_px, elements, weights), added)
         if apart:
             key = digest(key, "apart", apart)
         return self._results.get(key, compute, stored=FitMaps, cancel=cancel)
@@ -240,13 +259,14 @@ class MapResults:
     ) -> str:
         return digest("fit", source, region_px, elements, weights, self.classifier.digest)
 
-    def _fit_of(self, maps: ElementMaps) -> FitMaps | None:
+    def _fit_of(self, maps: ElementMaps, also: Collection[str] = ()) -> FitMaps | None:
         """The fit behind maps of the method ``"fit"``, if it is kept; else None."""
         from xrfengine.maps.fit import FitMaps
 
         if maps.kind != "fit":
             return None
-        return self._results.find(self._fit_key(maps.source, maps.region_px), stored=FitMaps)
+        key = _with(self._fit_key(maps.source, maps.region_px), also)
+        return self._results.find(key, stored=FitMaps)
 
     def factors(
         self,

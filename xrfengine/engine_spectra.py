@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,10 +95,13 @@ class SpectrumResults:
         spectrum: Spectrum,
         scan: Cube,
         *,
+        also: Collection[str] = (),
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> Reading:
         """A spectrum of a scan read: verdicts, and the fit that shows them; kept.
+
+        Elements of ``also`` are fitted whatever the verdict on them is.
 
         Raises
         ------
@@ -121,9 +124,13 @@ class SpectrumResults:
                 {item.symbol: item.probability for item in verdicts},
                 self.instrument_elements(scan),
                 setup=setup,
+                also=added,
             )
 
+        added = tuple(sorted(set(also)))
         key = digest("reading", scan.digest, spectrum.counts, self.classifier.digest)
+        if added:
+            key = digest(key, "also", added)
         return self._results.get(key, compute, cancel=cancel)
 
     def peak(self, reading: Reading, stated_kev: float, scan: Cube | None = None) -> Peak:

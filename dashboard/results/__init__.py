@@ -6,6 +6,7 @@ starts the work beside the page, and only the newest of each kind arrives.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboard.latest import Deliver
 from dashboard.results.exporting import ExportResults
 from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
+from dashboard.results.overrides import added
 from dashboard.results.photograph import PhotographResults
 from dashboard.results.regions import RegionResults
 from dashboard.results.spectrum import SpectrumResults
@@ -94,13 +96,16 @@ class Results(
             )
         dataset = dataset or known[0].id
         cube = self.engine.cube(dataset, progress=part(progress, 0.0, 0.8), cancel=cancel)
+        said = self._read_overrides(dataset)
+        if asked.method == "fit":
+            asked = replace(asked, also=added(said))
         cube, own = self._calibrated(dataset, cube, part(progress, 0.8, 0.85), cancel)
         label = next((info.label for info in known if info.id == dataset), dataset)
         progress(0.85, "Adding up the spectra")
         _ = cube.digest  # takes a moment the first time; later, on the loop, it must not
         opened = Opened(
             dataset, label, cube, cube.total_counts, cube.sum_spectrum, self._engine_facts(),
-            self._read_overrides(dataset), own,
+            said, own,
         )  # fmt: skip
         try:
             if cube.instrument.tube_anode is not None:
@@ -125,6 +130,7 @@ class Results(
         with param.parameterized.discard_events(self.session):
             self.session.dataset = opened.id
         self._take_overrides(opened.overrides)
+        self._fitted_also = self._asked().also
         self.opened = opened
         self._show_scale()
         if painted is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dashboard.evened import evened
 from dashboard.listing import listing
 from dashboard.pictures import percentile, value_limit
 from dashboard.results.overrides import OverrideResults
@@ -16,7 +17,6 @@ from xrfengine.cube import Cube, ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found, most_telling, tells_less
 from xrfengine.jobs import NEVER, CancelToken, Progress, part
-from xrfengine.maps.normalise import COUNTED, UNITS, normalised_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,8 @@ class MapResults(OverrideResults, ScaleResults):
 
     _ranged: ElementMaps | None = None
     """By these the colours range, until the final maps are there: a range must not flicker."""
+    _fitted_also: tuple[str, ...] = ()
+    """Elements of the maps asked for last that only the user says are there."""
     _above: tuple[Found, ...] = ()
     _suggested: str | None = None
     """The element that coarse maps suggested, until the maps asked for are there."""
@@ -51,35 +53,23 @@ class MapResults(OverrideResults, ScaleResults):
         """What is asked for now; read on the loop, for threads must not look at the session."""
         session = self.session
         thresholds = session.thresholds_of(session.method)
-        return Asked(session.method, session.region_px, thresholds, session.normalise)
+        also = self.added() if session.method == "fit" else ()
+        return Asked(session.method, session.region_px, thresholds, session.normalise, also)
 
     def _at_hand(self, cube: Cube, asked: Asked) -> Painted | None:
         """What can be painted without computing; any thread."""
         if asked.method == "cluster":
             return None
-        maps = self.engine.maps_at_hand(cube, asked.method, asked.region_px)
+        maps = self.engine.maps_at_hand(cube, asked.method, asked.region_px, asked.also)
         return None if maps is None else self._painted(cube, asked, maps)
 
     def _painted(
         self, cube: Cube, asked: Asked, maps: ElementMaps, cancel: CancelToken = NEVER
     ) -> Painted:
         """Maps with what goes with them; takes a moment, so any thread but the loop's."""
-        starts = self.engine.default_thresholds(maps)
-        fit = self.engine.fit(cube, maps.region_px) if maps.kind == "fit" else None
-        errors = None if fit is None else fit.main_errors()
-        unit = UNITS["none"] if maps.kind in COUNTED else ""
-        if unit and asked.normalise != "none":
-            by = self.engine.monitor(cube, asked.normalise, maps.region_px, cancel=cancel)
-            maps, unit = self.engine.normalised(maps, cube, by), by.unit
-            if asked.normalise == "live_time":
-                starts = {symbol: at * float(by.factor.flat[0]) for symbol, at in starts.items()}
-            if errors is not None:
-                errors = {
-                    symbol: normalised_error(maps[symbol], error, by)
-                    for symbol, error in errors.items()
-                }
-        found = self.engine.found(maps, {**starts, **asked.thresholds})
-        return Painted(maps, starts, found, errors, unit)
+        shown = evened(self.engine, cube, maps, asked.normalise, asked.also, cancel=cancel)
+        found = self.engine.found(shown.maps, {**shown.starts, **asked.thresholds})
+        return Painted(shown.maps, shown.starts, found, shown.errors, shown.unit)
 
     def _compute_maps(self) -> None:
         if self.opened is None:
@@ -90,7 +80,7 @@ class MapResults(OverrideResults, ScaleResults):
         settings = self.cluster_settings() if method == "cluster" else None
         merges = self.session.cluster_merges
         visible = self.visible()
-        self._ranged = None
+        self._ranged, self._fitted_also = None, asked.also
 
         def compute(
             *, progress: Progress, cancel: CancelToken, show: Callable[[Any], None]
@@ -114,6 +104,7 @@ class MapResults(OverrideResults, ScaleResults):
                 k,
                 visible=visible,
                 on_partial=partial,
+                also=asked.also,
                 progress=part(progress, 0.0, 0.99),
                 cancel=cancel,
             )
@@ -229,6 +220,8 @@ class MapResults(OverrideResults, ScaleResults):
     def _follow_overrides(self) -> None:
         super()._follow_overrides()
         self._sort_found()
+        if self.opened is not None and self._asked().also != self._fitted_also:
+            self._compute_maps()
 
     def _cannot_list(self, error: XRFError) -> None:
         self.map_state = failed_state(error)

@@ -13,10 +13,16 @@ from dashboard.results.base import ResultsBase
 from dashboard.session.overrides import Overrides, Verdict
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
+from xrfengine.lines import ELEMENTS
 
 TOPIC = "overrides"
 _WRITING = threading.Lock()
 """Of all sessions: each reads what another kept before it writes. Never taken on a loop."""
+
+
+def added(said: Overrides) -> tuple[str, ...]:
+    """Elements that are said to be there and have lines; a note may hold anything."""
+    return tuple(symbol for symbol in said.saying("present") if symbol in ELEMENTS)
 
 
 class OverrideResults(ResultsBase):
@@ -34,6 +40,10 @@ class OverrideResults(ResultsBase):
     @property
     def _all(self) -> tuple[LatestOnly, ...]:
         return (*super()._all, self._keeping)
+
+    def added(self) -> tuple[str, ...]:
+        """Elements that the user says are there: they are fitted with those found."""
+        return added(self.session.overrides)
 
     def _read_overrides(self, dataset: str) -> Overrides:
         """What is kept with a data set, and what could not be kept yet; any thread."""

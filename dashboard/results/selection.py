@@ -20,6 +20,7 @@ from xrfengine.jobs import NEVER, CancelToken, Progress
 class SelectionResults(ResultsBase):
     """What is selected."""
 
+    added: Callable[[], tuple[str, ...]]
     _masked: Masked | None = None
     """The last selection, from which the next may go on."""
     _keeps_next = False
@@ -64,7 +65,7 @@ class SelectionResults(ResultsBase):
         cube, shown = self.opened.cube, self.maps
         is_whole = self.map_state.kind == "ready"
         at_hand = (self.session.method, self.session.region_px)
-        settings = self.cluster_settings()
+        settings, also = self.cluster_settings(), self.added()
 
         def values(step: Selection, cancel: CancelToken = NEVER) -> np.ndarray:
             maps = shown
@@ -73,7 +74,9 @@ class SelectionResults(ResultsBase):
                     clusters = self.engine.clusters(cube, settings, cancel=cancel)
                     maps = self.engine.cluster_maps(clusters, cube)
                 else:
-                    maps = self.engine.maps(cube, step.method, step.region_px, cancel=cancel)
+                    maps = self.engine.maps(
+                        cube, step.method, step.region_px, also=also, cancel=cancel
+                    )
             if step.element not in maps.elements:
                 raise SettingsError(
                     f"there is no map of {step.element} to compare with a threshold",

@@ -12,10 +12,12 @@ import param
 
 from dashboard.latest import LatestOnly
 from dashboard.results.base import ResultsBase
+from dashboard.results.overrides import added
+from dashboard.session.overrides import Overrides
 from dashboard.shown import READY, State, failed_state
 from xrfengine.cube import Calibration, Cube, Spectrum
 from xrfengine.errors import XRFError
-from xrfengine.jobs import CancelToken, Progress
+from xrfengine.jobs import CancelToken, Progress, no_progress
 from xrfengine.peaks import PeakName, named_peaks
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class SpectrumResults(ResultsBase):
 
     _reopen: Callable[[], None]
     """Opens the data set anew; given by the class that joins all kinds of results."""
+    added: Callable[[], tuple[str, ...]]
+    _read_overrides: Callable[[str], Overrides]
 
     maxima = param.Dict({}, doc="Highest counts of any pixel: Spectrum by 'scan', 'selection'.")
     peak_names = param.Parameter((), doc="tuple of PeakName of the spectrum that is named.")
@@ -92,9 +96,10 @@ class SpectrumResults(ResultsBase):
         self._peak = LatestOnly(self.deliver)
         self._window = LatestOnly(self.deliver)
         self._tried: tuple[float, float] | None = None
+        self._read_with: tuple[str, ...] = ()
         watch = self.session.param.watch
         watch(lambda *events: self._follow_maxima(), "statistic")
-        watch(lambda *events: self._follow_reading(), ["show_fit", "read_from"])
+        watch(lambda *events: self._follow_reading(), ["show_fit", "read_from", "overrides"])
         watch(lambda *events: self._follow_peak(), "peak_kev")
         watch(self._follow_window, ["energy_window_kev", "window_net", "region_px"])
         watch(lambda *events: self._follow_names(), "peak_names")
@@ -182,13 +187,17 @@ class SpectrumResults(ResultsBase):
             self._reading.cancel()
             self.reading_state = READY
             return
-        if self.reading is not None and self.reading.spectrum is spectrum:
+        is_read = self.reading is not None and self.reading.spectrum is spectrum
+        if is_read and self._read_with == self.added():
             return
-        cube = self.opened.cube
+        cube, also = self.opened.cube, self.added()
+        self._read_with = also
         self.param.update(reading=None, peak=None)
 
         def work(*, progress: Progress, cancel: CancelToken) -> Reading:
-            reading = self.engine.reading(spectrum, cube, progress=progress, cancel=cancel)
+            reading = self.engine.reading(
+                spectrum, cube, also=also, progress=progress, cancel=cancel
+            )
             progress(0.9, "Fitting the spectrum")
             _ = reading.curve
             return reading
@@ -295,6 +304,17 @@ class SpectrumResults(ResultsBase):
             return cube, None
         progress(0.2, "Applying the calibration")
         return self.engine.recalibrated(cube, own.calibration), own
+
+    def scan(
+        self, dataset: str, *, progress: Progress, cancel: CancelToken
+    ) -> tuple[Cube, tuple[str, ...]]:
+        """Any scan as it would be opened, and the elements that are said to be in it; any thread.
+
+        Raises XRFError if it cannot be read.
+        """
+        cube = self.engine.cube(dataset, progress=progress, cancel=cancel)
+        cube, _ = self._calibrated(dataset, cube, no_progress, cancel)
+        return cube, added(self._read_overrides(dataset))
 
     def keep_calibration(self, own: OwnCalibration | None) -> None:
         """Keep a calibration with the open data set, None its file's own, and open it anew.

@@ -12,7 +12,7 @@ import param
 from dashboard.session.carried import Carried, choice, either, flag, whole
 from dashboard.session.kept import Kept
 
-KINDS = ("probability", "fit", "roi", "lines", "ratio", "component")
+KINDS = ("probability", "fit", "roi", "window", "lines", "ratio", "component")
 MIX_METHODS = ("probability", "fit", "roi")
 MIX_COLOURS = ("rgb", "safe")
 MOST_PANES = 4

@@ -18,6 +18,9 @@ from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.compare import MOST_PANES, N_COMPONENTS, SIDE_BY_SIDE, Shown
 
+_FITTED = ("fit", "lines", "ratio")
+_COUNTED = ("fit", "roi", "lines", "window")
+"""What can be evened out; a ratio stays what it is."""
 _STAGE_PX = (1140, 740)
 _AROUND_MAP_PX = 110
 """Room for the maps in a window of 1440×900, and of that what is no map."""
@@ -88,7 +91,17 @@ class CompareView(pn.viewable.Viewer):
         )  # fmt: skip
         session.param.watch(
             lambda *e: self.shown(),
-            ["compare_panes", "element", "region_px", "thresholds", "n_components"],
+            [
+                "compare_panes",
+                "element",
+                "region_px",
+                "thresholds",
+                "n_components",
+                "normalise",
+                "overrides",
+                "energy_window_kev",
+                "window_net",
+            ],
         )
         session.param.watch(lambda *e: self._range_colours(), "compare_common")
         session.param.watch(lambda *e: self._repaint(), ["colours", *CHOICES])
@@ -117,6 +130,8 @@ class CompareView(pn.viewable.Viewer):
             several = tuple(Shown(method, symbol) for symbol in found[:MOST_PANES])
             chosen["found elements"] = several
         here = self.session.dataset
+        if self.session.energy_window_kev is not None:
+            chosen["element and drawn window"] = (Shown(method), Shown("window"))
         others = [id_ for _, id_ in self._scans if id_ != here]
         if others:
             chosen["two scans"] = (Shown(method), Shown(method, scan=others[0]))
@@ -165,14 +180,20 @@ class CompareView(pn.viewable.Viewer):
             shown = replace(shown, scan="")
         symbol = shown.name or session.element
         moved = session.thresholds.get((shown.kind, symbol))
-        follows = not shown.name
+        follows, is_window, is_fit = not shown.name, shown.kind == "window", shown.kind in _FITTED
+        is_here, results = not shown.scan, self.results
         return Wanted(
             shown,
             session.dataset,
-            session.element if follows else "",
+            session.element if follows and not is_window else "",
             session.region_px,
             {} if moved is None else {(shown.kind, symbol): moved},
             session.n_components if shown.kind == "component" else 0,
+            session.normalise if shown.kind in _COUNTED else "none",
+            session.energy_window_kev if is_window else None,
+            session.window_net if is_window else True,
+            results.added() if is_fit and is_here else (),
+            results.opened.cube.calibration if is_here else None,
         )
 
     def _arrange(self, number: int, shape_yx: tuple[int, int]) -> None:

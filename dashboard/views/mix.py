@@ -86,7 +86,15 @@ class MixView(pn.viewable.Viewer):
         self._show_state(State("loading", "Opening the scan"))
         session.param.watch(
             lambda *e: self.shown(),
-            ["mix_elements", "mix_method", "mix_ranges", "mix_colours", "region_px"],
+            [
+                "mix_elements",
+                "mix_method",
+                "mix_ranges",
+                "mix_colours",
+                "region_px",
+                "normalise",
+                "overrides",
+            ],
         )
         session.param.watch(lambda *e: self._mixed and self._paint(self._mixed), list(CHOICES))
         results.param.watch(lambda *e: self.shown(), ["opened", "found"])
@@ -126,6 +134,8 @@ class MixView(pn.viewable.Viewer):
             session.region_px,
             session.mix_ranges,
             session.mix_colours,
+            "none" if session.mix_method == "probability" else session.normalise,
+            self.results.added() if session.mix_method == "fit" else (),
         )
         if (opened.id, wanted) == self._wanted:
             return
@@ -150,7 +160,7 @@ class MixView(pn.viewable.Viewer):
         display = Display.of(session, mixed.rgba.shape)
         self.map.show_colours(mixed.rgba, mixed.elements, display, **shares)
         colours, words = COLOURS[session.mix_colours], COLOUR_WORDS[session.mix_colours]
-        unit, digits = ("probability", 2) if session.mix_method == "probability" else ("counts", 0)
+        unit, digits = (mixed.unit, 0) if mixed.unit else ("probability", 2)
         self._channels.param.update(
             options=self._elements(),
             items=[
@@ -160,8 +170,7 @@ class MixView(pn.viewable.Viewer):
                     "colour": f"rgb{colour}",
                     "low": span[0],
                     "high": span[1],
-                    "text": f"{low:,.{digits}f} to {high:,.{digits}f}, "
-                    + ("probability" if unit == "probability" else "net counts"),
+                    "text": f"{low:,.{digits}f} to {high:,.{digits}f}, {unit}",
                 }
                 for symbol, word, colour, span, (low, high) in zip(
                     mixed.elements, words, colours, session.mix_ranges, mixed.limits, strict=True

@@ -12,6 +12,8 @@ from dashboard.compared import Wanted, drawn_spectrum, picture
 from dashboard.linked import LinkedMap
 from dashboard.pictures import MAP_PALETTES
 from dashboard.results import Results
+from dashboard.results.spectrum import TOPIC as CALIBRATION
+from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session
 from dashboard.session.compare import SIDE_BY_SIDE, Shown
 from dashboard.views.compare import CompareView
@@ -22,9 +24,12 @@ from xrfengine.jobs import NEVER, no_progress
 WANTED = Wanted(Shown(), "quarters", "Fe", 1, {})
 
 
-def drawn(engine, **choices):
+def drawn(engine, also=(), **choices):
+    def open_scan(dataset, *, progress, cancel):
+        return engine.cube(dataset), also
+
     return picture(
-        engine, replace(WANTED, **choices), progress=no_progress, cancel=NEVER
+        engine, open_scan, replace(WANTED, **choices), progress=no_progress, cancel=NEVER
     )  # fmt: skip
 
 
@@ -242,3 +247,82 @@ def test_large_scans_travel_in_blocks():
     assert data["image"][0][750, 601] == 7.0
     assert data["dw"] == [2000]
     assert shown.size.tags == [2000, 3000]
+
+
+def test_counts_side_by_side_are_evened_out_as_on_the_page(engine):
+    async def steps(session, results, view):
+        session.param.update(element="Fe", method="fit", normalise="total")
+        await results.settled()
+        by = {pane.picture.unit: pane for pane in view._panes[:3]}
+        np.testing.assert_array_equal(
+            by["probability"].picture.values[0, 0],
+            engine.maps(results.opened.cube, "probability", 1)["Fe"][0, 0],
+        )
+        fitted = view._panes[1].picture
+        np.testing.assert_allclose(fitted.values, results.maps["Fe"], rtol=1e-6)
+        np.testing.assert_allclose(fitted.errors, results.errors["Fe"], rtol=1e-6)
+        assert fitted.detail == "net counts at mean total"
+        session.method = "roi"
+        await results.settled()
+        np.testing.assert_allclose(view._panes[2].picture.values, results.maps["Fe"], rtol=1e-6)
+        lines = drawn(engine, shown=Shown("lines", "Fe-K"), normalise="total")
+        np.testing.assert_allclose(lines.values, fitted.values, rtol=1e-6)
+        np.testing.assert_allclose(lines.errors, fitted.errors, rtol=1e-6)
+        session.normalise = "none"
+        await results.settled()
+        assert view._panes[1].picture.detail == ""
+
+    on_stage(engine, steps)
+
+
+def test_the_drawn_window_lies_beside_the_element_and_follows(engine):
+    async def steps(session, results, view):
+        assert "element and drawn window" not in view.presets()
+        session.compare_panes = (Shown("probability"), Shown("window"))
+        await results.settled()
+        assert view._panes[1]._cover.kind == "error"
+        assert "No window" in view._panes[1]._cover.message
+        session.energy_window_kev = (6.2, 6.6)
+        assert view.presets()["element and drawn window"] == session.compare_panes
+        await results.settled()
+        np.testing.assert_array_equal(view._panes[1].picture.values, results.window.values)
+        assert view._panes[1].picture.title == results.window.name
+        session.window_net = False
+        await results.settled()
+        np.testing.assert_array_equal(view._panes[1].picture.values, results.window.values)
+        assert view._panes[1].picture.detail == "counts"
+
+    on_stage(engine, steps, element="Fe")
+
+
+def test_scans_side_by_side_have_the_calibration_kept_with_them(engine):
+    engine.cubes["copy"] = replace(engine.cubes["quarters"], name="copy")
+
+    async def steps(session, results, view):
+        moved = OwnCalibration(Calibration(0.4, 0.04))  # iron is looked for ten channels off
+        results.notes.keep("copy", CALIBRATION, moved.to_note())
+        session.compare_panes = (Shown("roi"), Shown("roi", scan="copy"))
+        await results.settled()
+        here, there = (pane.picture.values for pane in view._panes[:2])
+        assert here[:12, 16:].mean() > 50
+        assert abs(there[:12, 16:].mean()) < 10
+        results.keep_calibration(moved)
+        await results.settled()
+        np.testing.assert_array_equal(view._panes[0].picture.values, there)
+
+    on_stage(engine, steps, element="Fe")
+
+
+def test_an_element_added_by_hand_is_fitted_side_by_side(engine):
+    async def steps(session, results, view):
+        session.compare_panes = (Shown("probability"), Shown("fit"))
+        await results.settled()
+        assert view._panes[1]._cover.kind == "error"
+        session.overrule("Co", "present")
+        await results.settled()
+        got = view._panes[1].picture
+        wanted = engine.maps(results.opened.cube, "fit", 1, also=("Co",))["Co"]
+        np.testing.assert_array_equal(got.values, wanted)
+        assert got.errors.shape == wanted.shape
+
+    on_stage(engine, steps, element="Co")

@@ -293,3 +293,24 @@ def test_the_photograph_leaves_as_strong_as_it_lies_over_the_map(visit):
         assert results.made.name == "Scan-quarters_Hg_probability_photograph.png"
 
     visit(steps)
+
+
+def test_the_script_and_the_maps_hold_what_was_added_and_the_window(visit, tmp_path):
+    async def steps(session, results):
+        session.overrule("Co", "present")
+        session.energy_window_kev = (6.2, 6.6)
+        await results.settled()
+        analysis = analysis_of(session, results)
+        text = script(analysis, source_of(session, results, analysis))
+        start = text.index("# Maps of all")
+        names = {"engine": results.engine, "cube": results.opened.cube}
+        exec(text[start : text.index("overruled =")], names)
+        assert "Co" in names["maps"].elements
+        assert names["thresholds"] == pytest.approx(dict(analysis.thresholds))
+        (tmp_path / "a.nc").write_bytes(await made(results, "netcdf"))
+        with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+            np.testing.assert_array_equal(data["window"], results.window.values)
+            assert data["window"].attrs["long_name"] == "net counts between 6.18–6.62 keV"
+            assert "Co" in data["element"]
+
+    visit(steps, method="fit")

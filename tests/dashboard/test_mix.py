@@ -122,3 +122,28 @@ def test_damaged_links_are_told(name, given):
     assert len(session.restore({name: given})) == 1
     assert session.mix_elements == ()
     assert session.mix_ranges == FULL_RANGE
+
+
+def test_counts_are_mixed_evened_out_as_on_the_page(engine):
+    async def steps(session, results, view):
+        session.normalise = "total"
+        await results.settled()
+        values = results.maps["Fe"] if session.method == "roi" else None
+        assert values is not None
+        np.testing.assert_allclose(view._mixed.limits[1], np.percentile(values, (1, 99)), rtol=1e-5)
+        assert view._channels.items[1]["text"].endswith("net counts at mean total")
+        session.mix_method = "probability"
+        await results.settled()
+        assert view._channels.items[1]["text"].endswith("probability")
+
+    on_stage(engine, steps, mix_elements=("Pb", "Fe", "Cu"), method="roi")
+
+
+def test_an_element_added_by_hand_is_mixed_as_fitted(engine):
+    async def steps(session, results, view):
+        assert view._cover.kind == "error"
+        session.overrule("Co", "present")
+        await results.settled()
+        assert view._mixed.elements == ("Pb", "Fe", "Co")
+
+    on_stage(engine, steps, mix_elements=("Pb", "Fe", "Co"), mix_method="fit")

@@ -19,6 +19,7 @@ from dashboard.views.small_maps import SmallMapsView
 from xrfengine import ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.findings import Found, Identified
+from xrfengine.lines import ELEMENTS
 
 MAPS = ElementMaps(
     ("Fe", "Cu", "As", "Co", "Hg"), np.zeros((5, 100, 200), np.float32), "probability"
@@ -315,3 +316,62 @@ def test_the_strip_shows_a_map_of_each_in_the_list(visit):
         assert session.stage == "maps"
 
     views_of(SmallMapsView, visit, steps)
+
+
+def test_an_added_element_is_fitted_with_the_others_and_taken_away_again(visit):
+    async def steps(session, results):
+        assert "Co" not in results.maps.elements
+        before = results.maps
+        session.overrule("Co", "present")
+        await results.settled()
+        assert set(results.maps.elements) == {*before.elements, "Co"}
+        assert results.errors["Co"].shape == results.maps["Co"].shape
+        # Next to nothing: what iron and copper leave over.
+        assert results.maps["Co"].mean() < 0.05 * results.maps["Fe"].mean()
+        fit = results.engine.fit(results.opened.cube, also=("Co",))
+        assert results.starts["Co"] == pytest.approx(3 * np.median(fit["Co K"][1]), rel=1e-5)
+        assert "Co" in symbols(results.found)
+        session.method = "probability"
+        await results.settled()
+        shown = results.maps
+        session.overrule("Ni", "present")
+        await results.settled()
+        assert results.maps is shown, "probabilities are not computed again"
+        session.overrule("Co", "")
+        session.overrule("Ni", "")
+        session.method = "fit"
+        await results.settled()
+        assert results.maps.elements == before.elements
+
+    visit(steps, method="fit")
+
+
+def test_a_kept_element_is_fitted_when_the_scan_is_opened(engine, visit):
+    async def steps(session, results):
+        session.overrule("Co", "present")
+        await results.settled()
+
+        async def later(session, results):
+            assert "Co" in results.maps.elements
+            assert results.added() == ("Co",)
+
+        other = Session(method="fit")
+        again = Results(engine, other)
+        again.open()
+        await again.settled()
+        await later(other, again)
+        again.close()
+
+    visit(steps, method="fit")
+
+
+def test_the_fit_over_the_spectrum_holds_added_elements(visit):
+    async def steps(session, results):
+        elements = results.reading.fit.solution.elements
+        session.overrule("Co", "present")
+        await results.settled()
+        added = set(results.reading.fit.solution.elements) - set(elements)
+        assert [ELEMENTS[int(i)] for i in added] == ["Co"]
+        assert "Co" not in results.reading.reported, "it is fitted, not found"
+
+    visit(steps, show_fit=True)

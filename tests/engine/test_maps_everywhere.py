@@ -52,6 +52,13 @@ def test_fits_of_the_engine_are_kept_and_survive_a_restart(scan, model, tmp_path
         shared = engine.fit(cube, elements=("Fe", "Cu"), weights="shared")
         np.testing.assert_allclose(shared["Cu K"][0], maps["Cu K"][0], rtol=0.1, atol=30)
         of_sum = engine.maps(cube, "fit", 2)
+        more = engine.maps(cube, "fit", 2, also=("Ti", "Fe"))
+        assert set(more.elements) == {*of_sum.elements, "Ti", "Fe"}
+        assert engine.maps(cube, "fit", 2, also=("Fe", "Ti")) is more
+        limits = engine.default_thresholds(more, ("Ti", "Fe"))
+        errors = engine.fit(cube, 2, also=("Ti", "Fe")).main_errors()
+        assert limits["Ti"] == pytest.approx(3 * np.median(errors["Ti"]))
+        assert engine.maps(cube, "roi", 2, also=("Ti",)) is engine.maps(cube, "roi", 2)
         assert of_sum.kind == "fit"
         assert of_sum.region_px == 2
         assert engine.maps_at_hand(cube, "fit", 2) is of_sum

@@ -123,6 +123,7 @@ def read_spectrum(
     instrument: Collection[str] = (),
     *,
     setup: Setup | None = None,
+    also: Collection[str] = (),
 ) -> Reading:
     """Fit a spectrum with what is reported and what is plainly left over.
 
@@ -133,6 +134,8 @@ def read_spectrum(
         As in :class:`Reading`.
     setup : Setup or None
         The instrument, where it was found before: on a scan's sum, for any part of it.
+    also : collection of str
+        Elements that are fitted, too, though they are not reported.
     """
-    fit = evidence_fit(spectrum, reported, probabilities, setup=setup)
+    fit = evidence_fit(spectrum, {*reported, *also}, probabilities, setup=setup)
     return Reading(spectrum, fit, frozenset(reported), dict(probabilities), frozenset(instrument))

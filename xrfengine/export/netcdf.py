@@ -13,6 +13,8 @@ from xrfengine.export.analysis import METHOD_WORDS, Analysis
 def write_netcdf(path: Path, analysis: Analysis) -> None:
     """Write ``maps`` (element, y, x), ``errors`` where known, ``threshold``, and the regions.
 
+    Where a window of energies is shown, its map is the variable ``window`` (y, x).
+
     Coordinates are in mm where the size of a pixel is known, else pixels. Regions are a variable
     ``regions`` (region, y, x) of 0 and 1, for they may overlap.
     """
@@ -36,6 +38,13 @@ def write_netcdf(path: Path, analysis: Analysis) -> None:
         analysis.cube.total_counts,
         {"long_name": "counts of all channels", "units": "counts"},
     )
+    if analysis.window is not None:
+        told = "net counts" if analysis.window.net else "counts"
+        data["window"] = (
+            ("y", "x"),
+            analysis.window.values,
+            {"long_name": f"{told} between {analysis.window.name}", "units": "counts"},
+        )
     size = facts.pixel_size_mm
     for axis, n in zip(("y", "x"), maps.values.shape[1:], strict=True):
         data = data.assign_coords(

@@ -68,7 +68,7 @@ _CHECK_MODEL = """if engine.classifier.digest != EXPECTED_MODEL:
 """
 _MAPS = """
 # Maps of all elements
-maps = engine.maps(cube, {method!r}, {region_px})
+maps = engine.maps(cube, {method!r}, {region_px}{also})
 """
 _EVENED = """maps = engine.normalised(maps, cube, engine.monitor(cube, {by!r}, {region_px}))
 """
@@ -140,6 +140,8 @@ def script(analysis: Analysis, source: Source) -> str:
         numpy="import numpy as np\n\n" if regions else "",
         more_imports=more,
     )  # fmt: skip
+    also = facts.settings.get("fitted_also", ())
+    also = f", also={list(also)!r}" if also else ""
     text += _OPEN_FILE.format(file=source.file) if source.file else _OPEN_DEMO
     text += _CHECK
     if facts.model:
@@ -147,7 +149,7 @@ def script(analysis: Analysis, source: Source) -> str:
     if facts.method == "cluster":
         text += _CLUSTER_MAPS.format(clusters=source.clusters)
     else:
-        text += _MAPS.format(method=facts.method, region_px=facts.region_px)
+        text += _MAPS.format(method=facts.method, region_px=facts.region_px, also=also)
     evened = facts.settings.get("normalise")
     if evened:
         text += _EVENED.format(by=evened, region_px=facts.region_px)
@@ -155,7 +157,7 @@ def script(analysis: Analysis, source: Source) -> str:
     values = {symbol: float(f"{analysis.thresholds[symbol]:.9g}") for symbol in chosen}
     thresholds = str(values)
     if not evened:
-        thresholds = "engine.default_thresholds(maps)"
+        thresholds = f"engine.default_thresholds(maps{also})"
         if values:
             thresholds = f"{{**{thresholds}, **{values}}}"
     text += _FOUND.format(thresholds=thresholds, overruled=dict(facts.overruled))
