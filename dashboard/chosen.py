@@ -107,12 +107,12 @@ class Masked:
         return self if same else None
 
 
-def selection_title(chosen: Selection, mask: np.ndarray) -> str:
-    """How many pixels, and where they are from."""
+def selection_title(chosen: Selection, mask: np.ndarray, cluster: str = "") -> str:
+    """How many pixels, and where they are from; ``cluster`` is the name of the cluster chosen."""
     n = int(np.count_nonzero(mask))
     pixels = f"{n:,} pixel{'s' if n != 1 else ''}"
     if chosen.source == "cluster":
-        return f"Cluster {chosen.cluster + 1}, {pixels}"
+        return f"{cluster or f'Cluster {chosen.cluster + 1}'}, {pixels}"
     if chosen.source == "threshold":
         return f"{pixels} with {chosen.element} ≥ {chosen.threshold:.3g}"
     if chosen.source == "scatter":
@@ -122,10 +122,10 @@ def selection_title(chosen: Selection, mask: np.ndarray) -> str:
     return f"{pixels} {_FROM[chosen.source]}"
 
 
-def region_name(chosen: Selection, taken: set[str]) -> str:
-    """A name for a region kept of a selection that no other has."""
+def region_name(chosen: Selection, taken: set[str], cluster: str = "") -> str:
+    """A name for a region kept of a selection that no other has; ``cluster`` as above."""
     if chosen.source == "cluster":
-        name = f"Cluster {chosen.cluster + 1}"
+        name = cluster or f"Cluster {chosen.cluster + 1}"
     elif chosen.source == "threshold":
         name = f"{chosen.element} above threshold"
     elif chosen.source == "runs":

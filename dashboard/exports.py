@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dashboard.display import Display
@@ -151,7 +152,7 @@ def areas_of(results: Any) -> tuple[Area, ...]:
                 selected.title,
                 selected.colour,
                 selected.mask,
-                selected.spectrum,
+                replace(selected.spectrum, name=selected.title),
                 selected.identified,
             )
         )

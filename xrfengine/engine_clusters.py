@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -155,7 +155,14 @@ class ClusterResults:
             nothing = np.zeros((n, 0), np.float32)
             on_partial(
                 ClusterResult(
-                    known.clustering, (), nothing, ((),) * n, known.ids, known.merges, False
+                    known.clustering,
+                    (),
+                    nothing,
+                    ((),) * n,
+                    known.ids,
+                    known.merges,
+                    False,
+                    known.parts,
                 )
             )
 
@@ -164,7 +171,7 @@ class ClusterResults:
             spectra = self._spectra(cube, settings, known, part(progress, 0.9, 1.0), cancel)
             progress(1.0, "Clusters ready")
             result = findings.classified_clusters(self.classifier, known.clustering, spectra)
-            return replace(result, ids=known.ids, merges=known.merges)
+            return replace(result, ids=known.ids, merges=known.merges, parts=known.parts)
 
         return self._results.get(key, compute, cancel=cancel)
 
@@ -232,16 +239,22 @@ class ClusterResults:
         return clustering_of(labels_of(tree, settings), shape_yx, "umap-hdbscan")
 
     def cluster_effects(
-        self, maps: ElementMaps, result: ClusterResult, *, cancel: CancelToken = NEVER
+        self,
+        maps: ElementMaps,
+        result: ClusterResult,
+        thresholds: Mapping[str, float] | None = None,
+        *,
+        cancel: CancelToken = NEVER,
     ) -> tuple[tuple[Effect, ...], ...]:
         """What distinguishes each cluster, by maps of any method; the instrument's left out.
 
-        Elements that the maps show nowhere are left out, too.
+        Elements that the maps show nowhere are left out, too. ``thresholds`` by symbol, from where
+        an element counts as seen, override the usual ones.
         """
         from xrfengine.cluster.describe import effects
 
-        thresholds = self.default_thresholds(maps)
-        shown = tuple(item.element for item in self.found(maps) if not item.is_instrument)
+        thresholds = {**self.default_thresholds(maps), **(thresholds or {})}
+        shown = tuple(i.element for i in self.found(maps, thresholds) if not i.is_instrument)
         return effects(
             np.stack([maps[symbol] for symbol in shown])
             if shown

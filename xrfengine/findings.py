@@ -88,6 +88,8 @@ class ClusterResult:
         For each cluster, a digest of its pixels.
     merges : tuple of int
         For each cluster, which of the merges asked for made it; −1: none.
+    parts : tuple of tuple of int
+        For each cluster, the numbers of those it was merged of; its own, where it was not.
     is_complete : bool
         False while spectra, probabilities and elements are still to come.
     """
@@ -99,6 +101,7 @@ class ClusterResult:
     ids: tuple[str, ...] = ()
     merges: tuple[int, ...] = ()
     is_complete: bool = True
+    parts: tuple[tuple[int, ...], ...] = ()
 
 
 def found(

@@ -39,6 +39,7 @@ class Nodes(_Component):
     """The grid of a self-organising map; a click is a message ``{number: …}``."""
 
     items = param.List([], doc="{number, name, colour, size, share, elements, text, heights}")
+    joined = param.List([], doc="(number, number): a node, and that which it was merged into.")
     rows = param.Integer(1)
     columns = param.Integer(1)
     value = param.Integer(None, allow_None=True, doc="Number of the chosen node.")

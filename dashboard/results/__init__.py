@@ -39,6 +39,8 @@ class Results(
         watch(lambda *events: self._compute_maps(), ["method", "region_px", "normalise"])
         watch(lambda *events: self._list_found(), "thresholds")
         watch(lambda *events: self._follow_overrides(), "overrides")
+        watch(lambda *events: self._tell_clusters(), "overrides")
+        watch(lambda *events: self._rename_selected(), "cluster_names")
         watch(lambda *events: self._follow_selection(), "selection")
         watch(lambda *events: self._follow_regions(), "regions")
         watch(lambda *events: self._compute_clusters(), ["cluster_method", "min_cluster_size"])
@@ -75,6 +77,7 @@ class Results(
             cluster_state=State("loading", "Waiting for the maps"),
         )  # fmt: skip
         self._wants_embedding = self._has_begun = False
+        self._described = self._found_effects = ()
         self._open.start(
             partial(self._read, self.session.dataset, self._asked()),
             then=self._show_opened,

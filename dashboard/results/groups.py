@@ -11,7 +11,7 @@ from dashboard.shown import READY, State, failed_state
 from xrfengine.cache import digest
 from xrfengine.cluster import ClusterSettings
 from xrfengine.cluster.branches import Branch, CondensedTree
-from xrfengine.cluster.describe import sentence
+from xrfengine.cluster.describe import Effect, sentence
 from xrfengine.cluster.embedding import EmbeddingSettings
 from xrfengine.cluster.features import FeatureSettings
 from xrfengine.cluster.som import SomSettings
@@ -32,6 +32,7 @@ class GroupResults(ResultsBase):
     """Of :class:`dashboard.results.regions.RegionResults`."""
 
     _described: tuple[Any, ...] = ()
+    _found_effects: tuple[tuple[Effect, ...], ...] = ()
     _tree_of: tuple[Any, ...] = ()
 
     def cluster_settings(self) -> ClusterSettings:
@@ -249,17 +250,25 @@ class GroupResults(ResultsBase):
         if self._described == wanted:
             return
         self._described = wanted
-        engine = self.engine
+        engine, starts = self.engine, dict(self.starts)
 
-        def work(*, progress: Progress, cancel: CancelToken) -> tuple[str, ...]:
-            found = engine.cluster_effects(maps, clusters, cancel=cancel)
-            return tuple(sentence(each) for each in found)
+        def work(*, progress: Progress, cancel: CancelToken) -> tuple[tuple[Effect, ...], ...]:
+            return engine.cluster_effects(maps, clusters, starts, cancel=cancel)
 
-        self.cluster_texts = ()
-        self._effects.start(
-            work,
-            then=lambda texts: self.param.update(cluster_texts=texts),
-            failed=lambda error: self.param.update(cluster_texts=()),
+        def then(found: tuple[tuple[Effect, ...], ...]) -> None:
+            self._found_effects = found
+            self._tell_clusters()
+
+        self._found_effects = ()
+        self._tell_clusters()
+        self._effects.start(work, then=then, failed=lambda error: self._tell_clusters())
+
+    def _tell_clusters(self) -> None:
+        """The effects in words, without elements that the user says are not here."""
+        absent = self.session.overrides.saying("absent")
+        self.cluster_texts = tuple(
+            sentence(tuple(e for e in each if e.element not in absent))
+            for each in self._found_effects
         )
 
     # ---- the tree, cut by hand

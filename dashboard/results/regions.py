@@ -82,7 +82,8 @@ class RegionResults(SelectionResults):
 
     def _keep_selected(self, selected: Selected) -> None:
         self._keeps_next = False
-        name = region_name(selected.chosen, {region.name for region in self.session.regions})
+        taken = {region.name for region in self.session.regions}
+        name = region_name(selected.chosen, taken, self.cluster_called(selected.chosen))
         region = self.keep(
             selected.mask, name, spectrum=selected.spectrum, identified=selected.identified
         )

@@ -21,6 +21,8 @@ class SelectionResults(ResultsBase):
     """What is selected."""
 
     added: Callable[[], tuple[str, ...]]
+    cluster_name: Callable[[int], str]
+    _label: Callable[[int], int | None]
     _masked: Masked | None = None
     """The last selection, from which the next may go on."""
     _keeps_next = False
@@ -44,11 +46,12 @@ class SelectionResults(ResultsBase):
             return  # taken up when they arrive
         cube, ground = self.opened.cube, self.ground()
         before = self._masked and self._masked.on(ground)
+        name = self.cluster_called(chosen)
 
         def average(*, progress: Progress, cancel: CancelToken) -> tuple[Selected, Masked]:
             whole = replace(ground, map_values=partial(ground.map_values, cancel=cancel))
             mask = whole.mask(chosen, before)
-            title = selection_title(chosen, mask)
+            title = selection_title(chosen, mask, name)
             spectrum = self.engine.region_spectrum(cube, mask, title)
             return Selected(mask, title, spectrum, chosen=chosen), Masked(chosen, ground, mask)
 
@@ -112,9 +115,30 @@ class SelectionResults(ResultsBase):
             return self.engine.identify(selected.spectrum)
 
         def then(identified: tuple) -> None:
-            self.selected = replace(selected, identified=identified)
+            title = (self.selected or selected).title  # the cluster may have been renamed
+            self.selected = replace(selected, identified=identified, title=title)
 
         self._selection.start(identify, then=then, failed=self._cannot_select)
+
+    def cluster_called(self, chosen: Selection) -> str:
+        """The name of the cluster that a selection is; empty where it is none, or is gone."""
+        label = self._label(chosen.cluster) if chosen.source == "cluster" else None
+        return "" if label is None else self.cluster_name(label)
+
+    @property
+    def selected_name(self) -> str:
+        """What legends call the selection."""
+        chosen = None if self.selected is None else self.selected.chosen
+        return "selection" if chosen is None else self.cluster_called(chosen) or "selection"
+
+    def _rename_selected(self) -> None:
+        """The title follows the name of the cluster that is selected."""
+        selected = self.selected
+        if selected is not None and selected.chosen is not None:
+            name = self.cluster_called(selected.chosen)
+            title = selection_title(selected.chosen, selected.mask, name)
+            if title != selected.title:
+                self.selected = replace(selected, title=title)
 
     def _cannot_select(self, error: XRFError) -> None:
         self._masked = None

@@ -73,6 +73,6 @@ class MapChoices(param.Parameterized):
         "mirrored": flag("mirrored"),
         "profile": _places("profile", float, "a line on the scan: x0,y0,x1,y1 in pixels"),
         "beside": _names("profile_beside", MOST_BESIDE),
-        "across": whole("profile_width", 1, 99),
+        "width": whole("profile_width", 1, 99),
     }
     KEPT: ClassVar[tuple[Kept, ...]] = ()

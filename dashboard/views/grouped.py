@@ -49,7 +49,9 @@ class _Large(pn.viewable.Viewer):
             stylesheets=[_BESIDE], sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
         results.param.watch(self._if_on_stage(self._show), ["clusters", "cluster_texts"])
-        session.param.watch(self._if_on_stage(self._show), ["cluster", "cluster_names"])
+        session.param.watch(
+            self._if_on_stage(self._show), ["cluster", "cluster_names", "overrides"]
+        )
 
     def __panel__(self) -> pn.Row:
         return self._layout
@@ -319,11 +321,18 @@ class NodesView(_Large):
         show_state(self._cover, READY, has_content=True)
         clustering, texts = clusters.clustering, self.results.cluster_texts
         heights, axis = node_heights(clusters.spectra)
+        absent = session.overrides.saying("absent")
         self._nodes.param.update(
             rows=session.som_rows,
             columns=session.som_columns,
             value=session.cluster,
             axis=axis,
+            joined=[
+                [part, number]
+                for number, parts in zip(clustering.numbers, clusters.parts, strict=False)
+                for part in parts
+                if part != number
+            ],
             items=[
                 {
                     "number": number,
@@ -331,7 +340,7 @@ class NodesView(_Large):
                     "colour": cluster_colour(number),
                     "size": int(clustering.sizes[label]),
                     "share": float(clustering.sizes[label]) / clustering.labels.size,
-                    "elements": list(clusters.elements[label]),
+                    "elements": [s for s in clusters.elements[label] if s not in absent],
                     "text": texts[label] if label < len(texts) else "",
                     "heights": heights[label] if label < len(heights) else [0, 0],
                 }

@@ -363,7 +363,7 @@ class SpectrumView(pn.viewable.Viewer):
         if opened is not None:
             chips = [(INK[theme], "whole scan", "scan")]
             if results.selected is not None:
-                chips.append((HIGHLIGHT, "selection", "selection"))
+                chips.append((HIGHLIGHT, results.selected_name, "selection"))
             chips += [(f.region.colour, f.region.name, f.region.id) for f in results.regions]
             if session.show_fit and session.statistic == "max":
                 fit = ["no fit of a maximum", "The fit is one of mean or sum: choose these"]

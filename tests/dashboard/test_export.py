@@ -310,7 +310,7 @@ def test_the_script_and_the_maps_hold_what_was_added_and_the_window(visit, tmp_p
         (tmp_path / "a.nc").write_bytes(await made(results, "netcdf"))
         with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
             np.testing.assert_array_equal(data["window"], results.window.values)
-            assert data["window"].attrs["long_name"] == "net counts between 6.18–6.62 keV"
+            assert data["window"].attrs["long_name"] == f"net counts between {results.window.name}"
             assert "Co" in data["element"]
 
     visit(steps, method="fit")

@@ -11,11 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dashboard.exports import areas_of
 from dashboard.history import History
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.views.clusters import ClustersView
 from dashboard.views.grouped import NodesView, TreeView, drawn, node_heights
+from dashboard.views.spectrum import SpectrumView
 from xrfengine.cluster.embedding import Embedding
 from xrfengine.errors import Cancelled
 
@@ -188,6 +190,67 @@ def test_nodes_of_a_grid_show_their_spectra(visit):
         await results.settled()
         assert results.selected.mask.sum() == items[0]["size"]
         assert view._map.title == items[0]["name"]
+
+    visit(steps)
+
+
+def test_a_renamed_cluster_is_called_so_wherever_it_is_selected(visit):
+    async def steps(session, results):
+        view = SpectrumView(session, results)
+        session.cluster = 1
+        await results.settled()
+        n = results.clusters.clustering.sizes[1]
+        assert results.selected.title == f"Cluster 2, {n:,} pixels"
+        spectrum = results.selected.spectrum
+        results.name_cluster(1, "Blue robe")
+        assert results.selected.title == f"Blue robe, {n:,} pixels"
+        assert results.selected.spectrum is spectrum, "nothing is computed again"
+        assert "Blue robe" in [chip[1] for chip in view._strip.chips]
+        session.cluster = None
+        await results.settled()
+        session.cluster = 1
+        await results.settled()
+        assert results.selected.title.startswith("Blue robe")
+        assert areas_of(results)[0].spectrum.name == f"Blue robe, {n:,} pixels"
+        results.keep_selection()
+        await results.settled()
+        assert session.regions[-1].name == "Blue robe"
+        session.cluster = 0
+        await results.settled()
+        assert [chip[1] for chip in view._strip.chips][1] == "Cluster 1"
+
+    visit(steps)
+
+
+def test_texts_and_grids_do_not_name_what_the_user_says_is_not_here(visit):
+    async def steps(session, results):
+        view = NodesView(session, results)
+        session.stage = "nodes"
+        session.param.update(cluster_method="som", som_rows=2, som_columns=2)
+        await results.settled()
+        texts = results.cluster_texts
+        label = next(n for n, text in enumerate(texts) if "Cu" in text.replace(",", "").split())
+        assert "Cu" in view._nodes.items[label]["elements"]
+        session.overrule("Cu", "absent")
+        assert "Cu" not in " ".join(results.cluster_texts).replace(",", "").split()
+        assert "Cu" not in view._nodes.items[label]["elements"]
+        session.overrule("Cu", "")
+        assert results.cluster_texts == texts
+
+    visit(steps)
+
+
+def test_a_merged_node_says_where_its_pixels_are(visit):
+    async def steps(session, results):
+        view = NodesView(session, results)
+        session.stage = "nodes"
+        session.param.update(cluster_method="som", som_rows=2, som_columns=2)
+        await results.settled()
+        assert view._nodes.joined == []
+        first, *_, last = results.clusters.clustering.numbers
+        results.merge_clusters(last, first)
+        await results.settled()
+        assert view._nodes.joined == [[last, first]]
 
     visit(steps)
 

@@ -13,6 +13,7 @@ from dashboard.session import (
     METHODS,
     SCALES,
     THEMES,
+    TOPICS,
     Selection,
     Session,
 )
@@ -116,3 +117,12 @@ def test_values_out_of_bounds_are_refused():
     with pytest.raises(ValueError, match="region_px"):
         Session(region_px=0)
     assert isinstance(Session.param.selection, param.ClassSelector)
+
+
+def test_no_two_choices_share_a_word_of_the_address():
+    words = [word for topic in TOPICS for word in topic.ADDRESS] + ["dataset", "theme"]
+    assert len(words) == len(set(words))
+    session = Session(profile=(1.0, 2.0, 3.0, 4.0), profile_width=5, across="Fe")
+    again = Session()
+    assert again.restore(session.query()) == []
+    assert (again.profile_width, again.across) == (5, "Fe")

@@ -40,12 +40,15 @@ class Merged:
         :func:`identities` of the clusters.
     merges : tuple of int
         For each cluster the place of the merge that made it; −1 if none did.
+    parts : tuple of tuple of int
+        As ``members``, by their numbers: of nodes, of branches.
     """
 
     clustering: Clustering
     members: tuple[tuple[int, ...], ...]
     ids: tuple[str, ...]
     merges: tuple[int, ...]
+    parts: tuple[tuple[int, ...], ...] = ()
 
 
 def merged(clustering: Clustering, merges: tuple[Merge, ...]) -> Merged:
@@ -70,10 +73,11 @@ def merged(clustering: Clustering, merges: tuple[Merge, ...]) -> Merged:
     renumber = np.full(clustering.n_clusters + 1, -1, dtype=np.int32)  # last: for −1
     for label, old in enumerate(members):
         renumber[list(old)] = label
+    parts = tuple(tuple(clustering.numbers[label] for label in old) for old in members)
     made = Clustering(
         renumber[clustering.labels],
         len(members),
         clustering.method,
-        tuple(min(clustering.numbers[label] for label in old) for old in members),
+        tuple(min(each) for each in parts),
     )
-    return Merged(made, tuple(members), tuple(ids), tuple(made_by))
+    return Merged(made, tuple(members), tuple(ids), tuple(made_by), parts)
