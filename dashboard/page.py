@@ -14,6 +14,7 @@ from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
 from dashboard import outbox
+from dashboard.components import bundle
 from xrfengine.assets import asset
 
 NAME = "Elementscope"
@@ -43,6 +44,7 @@ _TEMPLATE = BASE_TEMPLATE.environment.from_string("""{% extends "base.html" %}
 {%- if widgets_js %}
 <link rel="modulepreload" href="{{ widgets_js }}">
 {%- endif %}
+<link rel="modulepreload" href="{{ components_js }}">
 {%- endblock %}
 {% block css_resources %}{{ lean(bokeh_css) if bokeh_css }}{% endblock %}
 {% block js_resources %}{{ lean(bokeh_js) if bokeh_js }}
@@ -161,6 +163,7 @@ class AppPage(pmui.Page):
             patch_model_css(root, dist_url)
         doc.template_variables["lean"] = _without_unused
         doc.template_variables["one_layout"] = _ONE_LAYOUT
+        doc.template_variables["components_js"] = bundle.url(pn.state.rel_path)
         doc.template_variables["widgets_js"] = next(
             (root.esm for root in doc.roots if getattr(root, "bundle", None) == "url"), None
         )

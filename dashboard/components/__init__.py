@@ -8,27 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import param
 from panel.custom import JSComponent
-
-_HERE = Path(__file__).resolve().parent
-_LIB = (_HERE / "lib.js").read_text(encoding="utf-8")
-_ICONS = (_HERE / "icons.js").read_text(encoding="utf-8")
+from panel.util import classproperty
 
 
-def _code(name: str) -> str:
-    code = (_HERE / f"{name}.js").read_text(encoding="utf-8")
-    return _LIB + (_ICONS if "icon(" in code else "") + code
-
-
-class _Component(JSComponent):
+class Component(JSComponent):
     """A component whose messages go to one function."""
 
     __abstract = True
     # They send what was chosen, not every step towards it: nothing needs to wait for more.
     _debounce = 0
+    _script: ClassVar[str]
+    """Its code, ``dashboard/components/<script>.js``."""
+
+    @classproperty
+    def _bundle_path(cls) -> Path:
+        from dashboard.components import bundle  # which reads the classes of this package
+
+        return bundle.path()
+
+    @classmethod
+    def _render_esm(cls, compiled: bool | Literal["compiling"] = True, server: bool = False) -> str:
+        from dashboard.components import bundle
+
+        code = super()._render_esm(compiled=compiled, server=server)
+        return code + bundle.KEPT if server else code
 
     def __init__(self, *, on_message: Callable[[dict[str, Any]], None] | None = None, **params):
         self._on_message = on_message
@@ -39,7 +46,7 @@ class _Component(JSComponent):
             self._on_message(data)
 
 
-class SelectionCard(_Component):
+class SelectionCard(Component):
     """The current selection and the elements found in its spectrum."""
 
     title = param.String("")
@@ -49,20 +56,20 @@ class SelectionCard(_Component):
     value = param.String("", doc="The element shown on the map.")
     busy = param.Boolean(False)
     above = param.String("", doc="Words for what the threshold selects; empty: nothing does.")
-    _esm = _code("selection")
+    _script = "selection"
 
 
-class Regions(_Component):
+class Regions(Component):
     """The kept regions: names, colours, sizes, elements, and what can be done with them."""
 
     items = param.List([], doc="{id, name, colour, size, counts, elements, busy, error, shown}")
     value = param.String("", doc="The element shown on the map.")
     colours = param.List([], doc="To choose from.")
     has_selection = param.Boolean(False)
-    _esm = _code("regions")
+    _script = "regions"
 
 
-class PaneState(_Component):
+class PaneState(Component):
     """Empty, loading and error of one pane, over its content."""
 
     kind = param.Selector(objects=["ready", "empty", "loading", "error"], default="loading")
@@ -71,10 +78,10 @@ class PaneState(_Component):
     fraction = param.Number(0.0)
     action = param.String("", doc="Word on its button; empty: no button.")
     covers = param.Boolean(True, doc="Over the whole pane, or in its corner.")
-    _esm = _code("pane_state")
+    _script = "pane_state"
 
 
-class StatusBar(_Component):
+class StatusBar(Component):
     """Facts, running jobs, the keys of the page and its address."""
 
     facts = param.List([], doc="(text, tooltip)")
@@ -82,17 +89,17 @@ class StatusBar(_Component):
     query = param.String("", doc="What the address bar shows after the path.")
     keys = param.Dict({}, doc="What is sent for a key, by its spelling.")
     ping = param.String("", doc="A small file of the server, to see whether it answers again.")
-    _esm = _code("status")
+    _script = "status"
 
 
-class Notice(_Component):
+class Notice(Component):
     """What a link could not restore."""
 
     items = param.List([])
-    _esm = _code("notice")
+    _script = "notice"
 
 
-class Caption(_Component):
+class Caption(Component):
     """Title of a pane with its legend.
 
     Not called Title: panel-material-ui themes whatever is called like a model of Bokeh, and fails.
@@ -101,59 +108,59 @@ class Caption(_Component):
     text = param.String("")
     detail = param.String("")
     chips = param.List([], doc="(colour, text)")
-    _esm = _code("caption")
+    _script = "caption"
 
 
-class CopyLink(_Component):
+class CopyLink(Component):
     """Button that copies the link, once the server has answered with it."""
 
     link = param.String("", doc="What stands behind the path; empty: it could not be kept.")
     answers = param.Integer(0, doc="Counts the answers.")
-    _esm = _code("copy_link")
+    _script = "copy_link"
 
 
-class Facts(_Component):
+class Facts(Component):
     """One line of facts, cut with an ellipsis where there is no room; whole in its tooltip."""
 
     text = param.String("")
-    _esm = _code("facts")
+    _script = "facts"
 
 
-class TopActions(_Component):
+class TopActions(Component):
     """Undo, redo and help."""
 
     can_undo = param.Boolean(False)
     can_redo = param.Boolean(False)
-    _esm = _code("top_actions")
+    _script = "top_actions"
 
 
-class SavedViewsMenu(_Component):
+class SavedViewsMenu(Component):
     """The saved views of the scan: open, save, delete."""
 
     items = param.List([], doc="{id, name, saved_at}, newest first")
     error = param.String("")
-    _esm = _code("saved_views")
+    _script = "saved_views"
 
 
-class Tour(_Component):
+class Tour(Component):
     """The introduction of a first visit, step by step."""
 
     steps = param.List([], doc="{at: CSS class of what it tells of, title, text}")
     ready = param.Boolean(False, doc="Whether there is something to be introduced to.")
     starts = param.Integer(0, doc="Counts how often it was asked for.")
-    _esm = _code("tour")
+    _script = "tour"
 
 
-class Tools(_Component):
+class Tools(Component):
     """What dragging does on a plot; the tools are found by ``prefix-name``."""
 
     options = param.List(["Move", "Lasso", "Box"])
     value = param.String("Move", doc="The one active at first.")
     prefix = param.String("")
-    _esm = _code("tools")
+    _script = "tools"
 
 
-class DrawingTools(_Component):
+class DrawingTools(Component):
     """What the mouse does on the map, and how what is drawn joins the selection."""
 
     value = param.String("Move", doc="The tool active at first.")
@@ -161,10 +168,10 @@ class DrawingTools(_Component):
     prefix = param.String("", doc="Bokeh's tools, the figure and the mailbox are prefix-name.")
     more = param.List([], doc="Further tools, drawn elsewhere.")
     actions = param.List([], doc="Buttons below the tools that act at once.")
-    _esm = _code("drawing")
+    _script = "drawing"
 
 
-class Slider(_Component):
+class Slider(Component):
     """A whole number with its words; the value follows when the handle is let go."""
 
     value = param.Integer(1)
@@ -172,37 +179,37 @@ class Slider(_Component):
     high = param.Integer(100)
     label = param.String("")
     description = param.String("")
-    _esm = _code("slider")
+    _script = "slider"
 
 
-class Toggle(_Component):
+class Toggle(Component):
     """A button that stays down."""
 
     value = param.Boolean(False)
     label = param.String("")
     icon = param.String("", doc="Name of an icon; empty: the label is written out.")
     description = param.String("")
-    _esm = _code("toggle")
+    _script = "toggle"
 
 
-class SheetButton(_Component):
+class SheetButton(Component):
     """A button that opens a sheet over its pane; Escape closes it."""
 
     value = param.Boolean(False)
     label = param.String("")
     icon = param.String("", doc="Name of an icon in ``icons.js``; empty: the label is written out.")
     description = param.String("")
-    _esm = _code("sheet_button")
+    _script = "sheet_button"
 
 
-class StageBar(_Component):
+class StageBar(Component):
     """Title of a stage, and the button that closes it; so does Escape."""
 
     text = param.String("")
-    _esm = _code("stage_bar")
+    _script = "stage_bar"
 
 
-class Choice(_Component):
+class Choice(Component):
     """A small choice: for the corner of a plot, or boxed for a title row, its label unseen."""
 
     value = param.String("")
@@ -210,22 +217,22 @@ class Choice(_Component):
     label = param.String("")
     description = param.String("")
     boxed = param.Boolean(False)
-    _esm = _code("choice")
+    _script = "choice"
 
 
-class ActButtons(_Component):
+class ActButtons(Component):
     """Buttons that open something on the stage; pressed while it is there."""
 
     value = param.String("")
     items = param.List([], doc="(act, icon, label, description)")
-    _esm = _code("act_buttons")
+    _script = "act_buttons"
 
 
-class IconButton(_Component):
+class IconButton(Component):
     """A button with an icon; a click is a message ``{click: true}``."""
 
     icon = param.String("", doc="Name of an icon in ``icons.js``.")
     label = param.String("")
     description = param.String("")
     pressed = param.Boolean(None, allow_None=True, doc="For a button that stays down.")
-    _esm = _code("icon_button")
+    _script = "icon_button"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class Threshold(_Component):
+class Threshold(Component):
     """Slider that moves the colour limit of the map in the browser."""
 
     value = param.Number(None, allow_None=True, doc="None: at its start.")
@@ -20,10 +20,10 @@ class Threshold(_Component):
     top = param.Number(1.0, doc="Where the colours end.")
     mapper = param.String("", doc="Name of the colour mapper it moves.")
     ramp = param.String("", doc="The colours of the map as a CSS gradient.")
-    _esm = _code("threshold")
+    _script = "threshold"
 
 
-class Elements(_Component):
+class Elements(Component):
     """Found elements by share of the area, and the rest by search."""
 
     found = param.List([], doc="See dashboard.thumbnails.entries.")
@@ -31,10 +31,10 @@ class Elements(_Component):
     value = param.String("")
     note = param.String("")
     problem = param.String("", doc="Why what the user says of elements could not be kept.")
-    _esm = _code("elements")
+    _script = "elements"
 
 
-class SmallMaps(_Component):
+class SmallMaps(Component):
     """A strip of small maps; a click chooses the element, hovering shows it in a figure."""
 
     items = param.List([], doc="See dashboard.thumbnails.entries; with src.")
@@ -42,10 +42,10 @@ class SmallMaps(_Component):
     shape = param.Tuple((1, 1), length=2, doc="(width, height) of the picture in pixels.")
     problem = param.String("", doc="Why nothing can be shown.")
     value = param.String("")
-    _esm = _code("small_maps")
+    _script = "small_maps"
 
 
-class MapGrid(_Component):
+class MapGrid(Component):
     """All maps at once, as large as they fit; a click chooses the element."""
 
     items = param.List([], doc="See dashboard.thumbnails.entries; with src, empty until drawn.")
@@ -54,10 +54,10 @@ class MapGrid(_Component):
     busy = param.Boolean(False)
     problem = param.String("", doc="Why nothing can be shown.")
     opened = param.Integer(0, doc="Counts how often it came on stage: the focus goes there.")
-    _esm = _code("map_grid")
+    _script = "map_grid"
 
 
-class PeriodicTable(_Component):
+class PeriodicTable(Component):
     """Every element in its place; a click chooses, a second action overrules."""
 
     cells = param.List([], doc="{symbol, number, name, known, measured, lines} with (name, keV).")
@@ -67,4 +67,4 @@ class PeriodicTable(_Component):
     detail = param.Dict({}, doc="{symbol, src, top, threshold} of the chosen element.")
     problem = param.String("", doc="Why lines or map cannot be shown.")
     opened = param.Integer(0, doc="Counts how often it came on stage: the focus goes there.")
-    _esm = _code("periodic_table")
+    _script = "periodic_table"

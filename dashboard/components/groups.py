@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class Clusters(_Component):
+class Clusters(Component):
     """The clusters with colour, share, size and elements; a click selects the pixels.
 
     Messages: ``{name: [number, text]}``, ``{merge: [number, number]}``, ``{apart: number}``,
@@ -23,19 +23,19 @@ class Clusters(_Component):
     partial = param.Boolean(False, doc="Elements are still to come.")
     stale = param.Boolean(False, doc="Others are being looked for.")
     can_keep = param.Boolean(False, doc="Whether they can become regions.")
-    _esm = _code("clusters")
+    _script = "clusters"
 
 
-class Tree(_Component):
+class Tree(Component):
     """The condensed tree; messages ``{branch: index}`` for a click, ``{level: 0…1}`` for a cut."""
 
     branches = param.List([], doc="{i, parent, size, share, steps: (depth, left, right) each 0…1}")
     chosen = param.Dict({}, doc="By index of a branch: {number, colour, name}")
     value = param.Integer(None, allow_None=True, doc="Number of the chosen cluster.")
-    _esm = _code("tree")
+    _script = "tree"
 
 
-class Nodes(_Component):
+class Nodes(Component):
     """The grid of a self-organising map; a click is a message ``{number: …}``."""
 
     items = param.List([], doc="{number, name, colour, size, share, elements, text, heights}")
@@ -44,10 +44,10 @@ class Nodes(_Component):
     columns = param.Integer(1)
     value = param.Integer(None, allow_None=True, doc="Number of the chosen node.")
     axis = param.String("", doc="What the small spectra show.")
-    _esm = _code("nodes")
+    _script = "nodes"
 
 
-class LabelsMap(_Component):
+class LabelsMap(Component):
     """Clusters as a map; messages ``{at: (x, y) each 0…1}`` and ``{action: name}``."""
 
     src = param.String("")
@@ -56,4 +56,4 @@ class LabelsMap(_Component):
     text = param.String("")
     hint = param.String("")
     actions = param.List([], doc="(word, name, tooltip)")
-    _esm = _code("labels_map")
+    _script = "labels_map"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class MapGlass(_Component):
+class MapGlass(Component):
     """Scale bar, and what the pointer is at; both worked out in the browser.
 
     What takes the server (the strongest elements of a pixel) is asked for with
@@ -20,10 +20,10 @@ class MapGlass(_Component):
     element = param.String("")
     unit = param.String("", doc="Of the values; empty: a probability.")
     told = param.Dict({}, doc="{at: [column, row], items: [[symbol, text]]}")
-    _esm = _code("map_glass")
+    _script = "map_glass"
 
 
-class MapSettings(_Component):
+class MapSettings(Component):
     """Settings of the map; what changes is told to ``on_message``."""
 
     palettes = param.List([], doc="(name, words, CSS gradient)")
@@ -42,10 +42,10 @@ class MapSettings(_Component):
     pixel_size_entered = param.Boolean(False)
     is_cropped = param.Boolean(False)
     is_turned = param.Boolean(False)
-    _esm = _code("map_settings")
+    _script = "map_settings"
 
 
-class ProfileHead(_Component):
+class ProfileHead(Component):
     """Title row of a profile: its length, its curves, and what can lie beside the element."""
 
     text = param.String("")
@@ -55,4 +55,4 @@ class ProfileHead(_Component):
     width = param.Integer(1)
     widths = param.List([1, 3, 5, 9])
     folded = param.Boolean(False)
-    _esm = _code("profile_head")
+    _script = "profile_head"

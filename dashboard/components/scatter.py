@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class ScatterBar(_Component):
+class ScatterBar(Component):
     """Which two elements are shown, and how they go together.
 
     Messages: ``{across: symbol}``, ``{up: symbol}``, ``{log: bool}``, ``{colour: name}``,
@@ -22,13 +22,13 @@ class ScatterBar(_Component):
     colour = param.String("")
     text = param.String("")
     title = param.String("", doc="Tooltip of the text.")
-    _esm = _code("scatter_bar")
+    _script = "scatter_bar"
 
 
-class CorrelationTable(_Component):
+class CorrelationTable(Component):
     """Correlation of every pair of elements; a click is a message ``{pair: [symbol, symbol]}``."""
 
     elements = param.List([])
     values = param.List([], doc="Rows of numbers, or None where there is none.")
     caption = param.String("")
-    _esm = _code("correlation_table")
+    _script = "correlation_table"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class SpectrumStrip(_Component):
+class SpectrumStrip(Component):
     """Below the title of the spectrum: element cursor, legend, fit, energy window."""
 
     element = param.String("")
@@ -18,10 +18,10 @@ class SpectrumStrip(_Component):
     window = param.String("", doc="The energies that are mapped; empty: none.")
     mark = param.List([], doc="(text, tooltip) where the energies are not the file's.")
     fit = param.List([], doc="(text, tooltip) of the fit that is shown.")
-    _esm = _code("spectrum_strip")
+    _script = "spectrum_strip"
 
 
-class Candidates(_Component):
+class Candidates(Component):
     """What a peak can be, the likeliest first; a click chooses the element."""
 
     title = param.String("")
@@ -31,10 +31,10 @@ class Candidates(_Component):
     source = param.String("", doc="'selection' or 'scan'.")
     has_selection = param.Boolean(False)
     state = param.Dict({}, doc="{kind, message, hint, fraction}")
-    _esm = _code("candidates")
+    _script = "candidates"
 
 
-class CalibrationPanel(_Component):
+class CalibrationPanel(Component):
     """Named peaks of a calibration, what they give, and applying it."""
 
     current = param.String("")
@@ -45,10 +45,10 @@ class CalibrationPanel(_Component):
     effect = param.List([], doc="(keV, eV by which it moves)")
     problem = param.String("")
     can_apply = param.Boolean(False)
-    _esm = _code("calibration_panel")
+    _script = "calibration_panel"
 
 
-class PreprocessPanel(_Component):
+class PreprocessPanel(Component):
     """What the network is given of a spectrum, and what the clusters leave out."""
 
     facts = param.List([], doc="(what, value)")
@@ -62,4 +62,4 @@ class PreprocessPanel(_Component):
     is_applied = param.Boolean(True)
     can_apply = param.Boolean(True)
     problem = param.String("")
-    _esm = _code("preprocess_panel")
+    _script = "preprocess_panel"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import param
 
-from dashboard.components import _code, _Component
+from dashboard.components import Component
 
 
-class ExportButtons(_Component):
+class ExportButtons(Component):
     """Saves the map shown as a picture, opens the export, and takes files that are sent."""
 
     title = param.String("", doc="Name of the picture's file; empty: no map yet.")
     busy = param.Boolean(False)
     is_open = param.Boolean(False)
-    _esm = _code("export_buttons")
+    _script = "export_buttons"
 
 
-class ExportList(_Component):
+class ExportList(Component):
     """What can be taken home, with a preview of the picture."""
 
     groups = param.List([], doc="{title, items: [{id, title, told, size, file, ready, why}]}")
@@ -27,10 +27,10 @@ class ExportList(_Component):
     message = param.String("")
     problem = param.String("")
     problem_of = param.String("")
-    _esm = _code("export_list")
+    _script = "export_list"
 
 
-class Pigments(_Component):
+class Pigments(Component):
     """Pigment candidates, folded; each group opens to what speaks for and against it."""
 
     is_open = param.Boolean(False)
@@ -40,4 +40,4 @@ class Pigments(_Component):
     unseen = param.List([], doc="{name, why}")
     busy = param.Boolean(False)
     problem = param.String("")
-    _esm = _code("pigments")
+    _script = "pigments"
