@@ -1,10 +1,25 @@
 // What can be taken home, and how the picture will look.
 function render({model, view, el}) {
+  const take = (file) => {
+    if (!file) return
+    if (file.size > model.most_bytes) { model.send_msg({file: file.name, too_large: true}); return }
+    const reader = new FileReader()
+    reader.onload = () => model.send_msg({file: file.name, read: reader.result})
+    reader.readAsText(file)
+  }
+  const reading = () => {
+    const input = h("input", {type: "file", accept: ".geojson,.json", style: "display:none", onchange: (e) => take(e.target.files[0])})
+    const [told, kind] = model.read_told
+    return h("div", {class: "xrf-export-read"},
+      h("button", {class: "xrf-link", "data-key": "read", title: "Keep the polygons of a GeoJSON file as regions of this scan", onclick: () => input.click()}, "Read regions from a file"), input,
+      told && h("span", {class: kind ? "xrf-export-problem" : "", role: kind ? "alert" : "status"}, told))
+  }
   const item = (each) => {
     const running = model.running == each.id
     return h("div", {class: "xrf-export-row"},
       h("div", {class: "xrf-export-words"}, h("strong", {}, each.title), h("span", {}, each.told),
-        model.problem_of == each.id && h("span", {class: "xrf-export-problem", role: "alert"}, model.problem)),
+        model.problem_of == each.id && h("span", {class: "xrf-export-problem", role: "alert"}, model.problem),
+        each.id == "geojson" && reading()),
       h("span", {class: "xrf-small xrf-num", title: "About, before it is compressed"}, each.size),
       running
         ? h("div", {class: "xrf-export-run", role: "status"}, h("span", {class: "xrf-small"}, model.message),
@@ -14,7 +29,7 @@ function render({model, view, el}) {
             "aria-label": `Download ${each.title}`, title: each.ready ? each.file : each.why,
             onclick: () => model.send_msg({make: each.id})}, icon("download"), "Download"))
   }
-  show(model, view, el, ["groups", "preview", "caption", "running", "fraction", "message", "problem", "problem_of"], () =>
+  show(model, view, el, ["groups", "preview", "caption", "running", "fraction", "message", "problem", "problem_of", "read_told"], () =>
     h("div", {class: "xrf-export"},
       h("div", {class: "xrf-export-list", "data-scroll": "exports"}, model.groups.map((group) => h("section", {},
         h("h3", {}, group.title), group.items.map(item)))),

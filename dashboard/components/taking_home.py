@@ -20,6 +20,8 @@ class ExportList(Component):
     """What can be taken home, with a preview of the picture."""
 
     groups = param.List([], doc="{title, items: [{id, title, told, size, file, ready, why}]}")
+    read_told = param.List(["", ""], doc="What came of a file of regions; 'problem' or empty.")
+    most_bytes = param.Integer(0, doc="Of a file of regions.")
     preview = param.String("", doc="The picture as a data address; empty: the caption says why.")
     caption = param.String("")
     running = param.String("", doc="Id of what is being made.")

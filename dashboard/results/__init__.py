@@ -18,7 +18,7 @@ from dashboard.results.groups import GroupResults
 from dashboard.results.maps import MapResults
 from dashboard.results.overrides import added
 from dashboard.results.photograph import PhotographResults
-from dashboard.results.regions import RegionResults
+from dashboard.results.reading import ReadResults
 from dashboard.results.spectrum import SpectrumResults
 from dashboard.session import Session
 from dashboard.shown import READY, Asked, Opened, Painted, State, failed_state
@@ -27,7 +27,7 @@ from xrfengine.jobs import CancelToken, Progress, part
 
 
 class Results(
-    MapResults, RegionResults, GroupResults, ExportResults, SpectrumResults, PhotographResults
+    MapResults, ReadResults, GroupResults, ExportResults, SpectrumResults, PhotographResults
 ):
     """Results of one session. Set only here; views watch."""
 

@@ -120,10 +120,13 @@ class RegionResults(SelectionResults):
         return region
 
     def _next_colour(self) -> str:
-        taken = {region.colour.upper() for region in self.session.regions}
+        return self._free({region.colour.upper() for region in self.session.regions})
+
+    @staticmethod
+    def _free(taken: set[str]) -> str:
+        """The first colour that no region has."""
         colours = (region_colour(n) for n in range(len(taken) + 1))
-        free = [colour for colour in colours if colour not in taken]
-        return free[0] if free else region_colour(len(self.session.regions))
+        return next((c for c in colours if c not in taken), region_colour(len(taken)))
 
     def select_region(self, id: str, operation: str | None = None) -> None:
         """Join a region to the selection; None: as the control on the page says."""

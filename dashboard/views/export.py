@@ -16,6 +16,7 @@ from dashboard.exports import analysis_of, picture_name
 from dashboard.latest import LatestOnly
 from dashboard.names import element_name
 from dashboard.results import Results
+from dashboard.results.reading import MOST_BYTES
 from dashboard.session import Session
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import Analysis
@@ -128,6 +129,7 @@ class ExportView:
         """The list with its preview; called once."""
         self._list = ExportList(
             sizing_mode="stretch_both", margin=0, on_message=self._take_list,
+            most_bytes=MOST_BYTES,
             css_classes=["xrf-export-list-pane"],
         )  # fmt: skip
         results, session = self.results, self.session
@@ -160,6 +162,9 @@ class ExportView:
             ],
         )
         results.param.watch(lambda *e: self._show_work(), ["making", "made_share", "made_problem"])
+        results.param.watch(
+            lambda e: self._list.param.update(read_told=list(e.new)), "regions_read"
+        )
         self._show_list()
         self._show_work()
         return self._list
@@ -167,6 +172,9 @@ class ExportView:
     def _take_list(self, data: dict[str, Any]) -> None:
         if data.get("cancel"):
             self.results.stop_making()
+        elif "file" in data:
+            text = None if data.get("too_large") else str(data.get("read", ""))
+            self.results.read_regions(text, str(data["file"])[:80])
         elif data.get("make") in _WORDS:
             self._make(data["make"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -133,3 +134,23 @@ def test_pigment_candidates_of_a_lasso_are_told_with_their_evidence(visit, addre
         assert words in told
     card.locator(".xrf-pigment-more").get_by_text("Sources").click()
     assert "Artists' Pigments" in card.locator(".xrf-pigment-more").inner_text()
+
+
+def test_regions_are_read_from_a_file(visit, address, tmp_path):
+    ring = [[1.5, 0.5], [9.5, 0.5], [9.5, 5.5], [1.5, 5.5], [1.5, 0.5]]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    file, text = tmp_path / "robe.geojson", tmp_path / "notes.json"
+    file.write_text(
+        json.dumps({"type": "Feature", "properties": {"name": "Robe"}, "geometry": shape})
+    )
+    text.write_text("to be measured again")
+    visit.open(f"{address}?open=export")
+    visit.wait_for_map()
+    stage = visit.page.locator(".xrf-export-list-pane")
+    stage.get_by_role("button", name="Read regions from a file").wait_for()
+    stage.locator("input[type=file]").set_input_files(text)
+    stage.get_by_role("alert").get_by_text("notes.json is no GeoJSON").wait_for()
+    stage.locator("input[type=file]").set_input_files(file)
+    stage.get_by_text("1 region was read").wait_for()
+    visit.page.locator(".xrf-kept").get_by_text("Robe").wait_for()
+    visit.page.locator(".xrf-kept").get_by_text("40 px").wait_for()
