@@ -2,19 +2,11 @@
 
     python benchmarks/trace_search.py LABELS.csv [--use tune] [--most 60] [--json FILE]
 
-The network reads at most some 10⁵ counts of a spectrum, for above that an element's trace is a
-matter of how well the instrument is known, spectrum by spectrum. Here the instrument is refined on
-what the network found, and elements are added one at a time: the one whose lines, taken into the
-fit, are the most significant of all, until none is. An element's significance while it is left out
-tells little: what it leaves unexplained makes the model look bad just where its lines are.
+The search itself, without its judge (:mod:`xrfengine.classifier.traces`).
 
 Printed by significance: of line groups injected at ten standard deviations into spectra of more
 than 3·10⁵ counts (see ``injection.py``) the share that network or search find; and certain and
-absent elements that the search adds to the spectra as they are. The search is no part of
-``identify``: what it adds still needs a judge.
-
-Greedy addition with everything else refitted is orthogonal matching pursuit (Pati, Rezaiifar and
-Krishnaprasad, Asilomar 1993).
+absent elements that the search adds to the spectra as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,100 +22,11 @@ from injection_plan import injected, injection_hosts, injections
 from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
-from xrfengine.classifier.fit import MODEL_ERROR, refine_setup
-from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
-from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.classifier.predict import Classifier
+from xrfengine.classifier.traces import BRIGHT_COUNTS, search
 from xrfengine.classifier.verify import fit_is_left_out
 from xrfengine.cube import Spectrum
-from xrfengine.lines import ELEMENTS
 
-MOST_ADDED = 8
-_TRIED = 6
-"""Elements taken into the fit on trial at every step, those first that promise most from without.
-With more, nothing else was found in the tune rows."""
-_PROMISING_Z = 3.0
-_ADDED_Z = 6.0
-"""Significance from which an element is taken into the fit; what counts as found is stricter."""
-
-
-@dataclass(frozen=True, eq=False)
-class Searched:
-    """A spectrum after the search.
-
-    Attributes
-    ----------
-    setup : Setup
-        The instrument, refined on what the network found.
-    solution : Solution
-        The fit with all elements.
-    known, added : tuple of str
-        Elements that were given, and those that the search added, in their order.
-    """
-
-    setup: Setup
-    solution: Solution
-    known: tuple[str, ...]
-    added: tuple[str, ...]
-
-    def z(self, element: str) -> float:
-        """Marginal significance of an element in the fit."""
-        return _z(self.solution, ELEMENTS.index(element))
-
-
-def search(spectrum: Spectrum, found: tuple[str, ...], setup: Setup) -> Searched:
-    """Add to the elements found in a spectrum what the fit clearly misses.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-        One with many counts.
-    found : tuple of str
-        By the network.
-    setup : Setup
-        See :func:`~xrfengine.classifier.anode.find_setup`.
-    """
-    known = tuple(e for e in found if e != setup.anode)
-    setup = refine_setup(spectrum, known, setup=setup)
-    shapes = shapes_of(setup)
-    chosen = np.array([ELEMENTS.index(e) for e in known], dtype=int)
-    solution = _fit(shapes, spectrum.counts, chosen)
-    added: list[int] = []
-    while len(added) < MOST_ADDED:
-        best = _best(shapes, spectrum.counts, chosen, solution)
-        if best is None:
-            break
-        added.append(best)
-        chosen = np.append(chosen, best)
-        solution = _fit(shapes, spectrum.counts, chosen)
-    return Searched(setup, solution, known, tuple(ELEMENTS[i] for i in added))
-
-
-def _best(shapes: Shapes, counts: np.ndarray, chosen: np.ndarray, solution: Solution) -> int | None:
-    """The element that is the most significant once in the fit; None if none is enough."""
-    outside = np.nan_to_num(solution.outside_z, nan=-1.0)
-    promising = [int(i) for i in np.argsort(-outside)[:_TRIED] if outside[i] >= _PROMISING_Z]
-    tried = []
-    for element in promising:
-        trial = fit_bins(
-            shapes, counts, np.append(chosen, element), model_error=MODEL_ERROR, n_rounds=2,
-            start=solution.model, inflate=True,
-        )  # fmt: skip
-        tried.append((_z(trial, element), element))
-    z, best = max(tried, default=(0.0, -1))
-    return best if z >= _ADDED_Z else None
-
-
-def _fit(shapes: Shapes, counts: np.ndarray, chosen: np.ndarray) -> Solution:
-    return fit_bins(shapes, counts, chosen, model_error=MODEL_ERROR, n_rounds=3, inflate=True)
-
-
-def _z(solution: Solution, element: int) -> float:
-    at = np.flatnonzero(solution.elements == element)
-    return float(solution.z[at[0]]) if at.size else 0.0
-
-
-BRIGHT_COUNTS = 3e5
 SIGMA = 10
 LIMITS = (6.0, 7.0, 8.0, 10.0, 15.0)
 

@@ -242,7 +242,8 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         """Every modelled element of one spectrum, by falling probability.
 
         Where a verification was calibrated for the loaded weights, and the network is not sure of
-        every element, a fit has its say (:mod:`xrfengine.classifier.verify`).
+        every element, a fit has its say (:mod:`xrfengine.classifier.verify`). Bright spectra are
+        searched for traces, which takes a second or two (:mod:`xrfengine.classifier.traces`).
 
         Parameters
         ----------

@@ -213,7 +213,8 @@ def identify(
 ) -> tuple[Identified, ...]:
     """Classify one spectrum, verify what the network is not sure of, and give verdicts.
 
-    Under electrons the network's stand.
+    Bright spectra are searched for traces as well, which takes a second or two, where the
+    verification has a judge of them. Under electrons the network's verdicts stand.
 
     Parameters
     ----------
@@ -222,25 +223,22 @@ def identify(
     setup : callable
         Finds the instrument; called only if a fit is needed, for it takes its time.
     """
-    from xrfengine.classifier.verify import fit_is_left_out, is_open, verify_spectra
+    from xrfengine.classifier.verify import fit_is_left_out, verify_spectrum
 
-    counts = np.asarray(spectrum.counts)[None, :]
-    proposed = classifier.probabilities(counts, spectrum.calibration)
     anode = spectrum.instrument.tube_anode
     if verifier is None:
-        return identified(classifier, proposed[0], (anode,))
-    instrument = setup() if is_open(proposed, verifier).any() else None
-    if fit_is_left_out(instrument):
-        return identified(classifier, proposed[0], (anode,))
-    verified = verify_spectra(
-        counts, spectrum.calibration, classifier, verifier, setup=instrument, proposed=proposed
-    )
+        counts = np.asarray(spectrum.counts)[None, :]
+        alone = classifier.probabilities(counts, spectrum.calibration)
+        return identified(classifier, alone[0], (anode,))
+    verified = verify_spectrum(spectrum, classifier, verifier, setup)
+    if fit_is_left_out(verified.setup):
+        return identified(classifier, verified.proposed[0], (anode,))
     return identified(
         classifier,
         verified.probabilities[0],
-        (anode, None if instrument is None else instrument.anode),
+        (anode, None if verified.setup is None else verified.setup.anode),
         threshold=verifier.threshold,
-        proposed=proposed[0],
+        proposed=verified.proposed[0],
     )
 
 

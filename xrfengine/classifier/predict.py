@@ -157,6 +157,7 @@ class Classifier:
         counts: np.ndarray,
         calibration: Calibration,
         *,
+        most_counts: float | None = None,
         progress: Progress = no_progress,
         cancel: CancelToken = NEVER,
     ) -> np.ndarray:
@@ -169,6 +170,8 @@ class Classifier:
             Any numeric type; not modified.
         calibration : Calibration
             Energy of the channels.
+        most_counts : float or None
+            Counts that brighter spectra are scaled down to; None: as the network was trained.
 
         Returns
         -------
@@ -190,7 +193,7 @@ class Classifier:
         done = 0
         for part, found in self.run(
             counts.__getitem__, list(chunks(len(counts), size)), calibration, counts.shape[1],
-            cancel=cancel,
+            most_counts=most_counts, cancel=cancel,
         ):  # fmt: skip
             out[part] = found
             done += len(found)
@@ -205,6 +208,7 @@ class Classifier:
         n_channels: int,
         *,
         half: bool = False,
+        most_counts: float | None = None,
         cancel: CancelToken = NEVER,
     ) -> Iterator[tuple[Any, np.ndarray]]:
         """Probabilities part by part, as they are done; the parts run side by side.
@@ -217,6 +221,8 @@ class Classifier:
             In the order in which they are begun; about ``plan.batch`` spectra each.
         half : bool
             Multiply in bfloat16: probabilities change by up to 0.02.
+        most_counts : float or None
+            See :meth:`probabilities`.
 
         Yields
         ------
@@ -229,7 +235,8 @@ class Classifier:
             Within one part's time after ``cancel`` was set.
         """
         prepare = partial(
-            preprocessor(self.preprocess, calibration, n_channels), most_counts=self.most_counts
+            preprocessor(self.preprocess, calibration, n_channels),
+            most_counts=most_counts or self.most_counts,
         )
         network = self._in_half() if half else self._network
         workers = (self._plan or default_plan(self.device, self.chunk)).workers

@@ -11,8 +11,8 @@ X-rays, doubled the false alarms.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from xrfengine.cache import written_whole
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.fit_figures import FEATURES, figures
 from xrfengine.classifier.fit_shapes import Setup
+from xrfengine.classifier.traces import TraceJudge, is_searched, with_traces
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.errors import ModelError, SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
@@ -55,6 +56,8 @@ class Verifier:
         Digest of the weights it was calibrated for; for others it means nothing.
     card : mapping
         How it was calibrated and with what result.
+    traces : TraceJudge or None
+        What judges the search for traces in single bright spectra; None: they are not searched.
     """
 
     weights: tuple[float, ...]
@@ -65,6 +68,7 @@ class Verifier:
     ceiling: float
     network: str
     card: Mapping[str, Any]
+    traces: TraceJudge | None = None
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(FEATURES) or len(self.scales) != len(FEATURES):
@@ -130,6 +134,12 @@ def verifier_path(weights: Path | None = None) -> Path:
     return weights.with_suffix(".verify.json")
 
 
+def traces_path(weights: Path | None = None) -> Path:
+    """Where the judge of traces is kept: beside the verification."""
+    path = verifier_path(weights)
+    return path.with_name(path.name.replace(".verify.json", ".traces.json"))
+
+
 def verifier_for(
     classifier: Classifier, weights: Path | None = None
 ) -> tuple[Verifier | None, str]:
@@ -155,6 +165,10 @@ def verifier_for(
             f"{path.name} was calibrated for the weights {verifier.network}, these are "
             f"{classifier.digest}: the network alone speaks"
         )
+    if traces_path(weights).is_file():
+        traces = TraceJudge.load(traces_path(weights))
+        if traces.network == classifier.digest:
+            verifier = replace(verifier, traces=traces)
     return verifier, ""
 
 
@@ -291,6 +305,49 @@ def verify_spectra(
     )
 
 
+def verify_spectrum(
+    spectrum: Spectrum,
+    classifier: Classifier,
+    verifier: Verifier,
+    setup: Callable[[], Setup],
+    *,
+    proposed: np.ndarray | None = None,
+    cancel: CancelToken = NEVER,
+) -> Verified:
+    """Classify and verify one spectrum, and search it for traces if it is bright.
+
+    Parameters
+    ----------
+    setup : callable
+        Finds the instrument; called only if a fit is needed, for it takes its time.
+    proposed : ndarray or None, shape (1, element), 0…1
+        What the classifier said, where it was asked before.
+
+    Raises
+    ------
+    SettingsError, Cancelled
+        As :func:`verify_spectra`.
+    """
+    counts = np.asarray(spectrum.counts)[None]
+    if proposed is None:
+        proposed = classifier.probabilities(counts, spectrum.calibration)
+    searched = verifier.traces is not None and is_searched(spectrum)
+    found = setup() if searched or is_open(proposed, verifier).any() else None
+    verified = verify_spectra(
+        counts,
+        spectrum.calibration,
+        classifier,
+        verifier,
+        setup=found,
+        proposed=proposed,
+        cancel=cancel,
+    )
+    if not searched or found is None or fit_is_left_out(found):
+        return verified
+    cancel.check()
+    return with_traces(spectrum, classifier, verified, verifier.traces, found, cancel)
+
+
 def verified_verdicts(classifier: Classifier, verifier: Verifier) -> Classify:
     """Network with verification, as a method that ``evaluate.score_labels`` can score.
 
@@ -299,12 +356,7 @@ def verified_verdicts(classifier: Classifier, verifier: Verifier) -> Classify:
     from xrfengine.classifier.evaluate import Verdict
 
     def classify(spectrum: Spectrum) -> dict[str, Verdict]:
-        counts = np.asarray(spectrum.counts)[None]
-        proposed = classifier.probabilities(counts, spectrum.calibration)
-        setup = find_setup(spectrum)[0] if is_open(proposed, verifier).any() else None
-        found = verify_spectra(
-            counts, spectrum.calibration, classifier, verifier, setup=setup, proposed=proposed
-        )
+        found = verify_spectrum(spectrum, classifier, verifier, lambda: find_setup(spectrum)[0])
         return {
             symbol: Verdict(float(p), bool(yes))
             for symbol, p, yes in zip(

@@ -55,7 +55,8 @@ Where the highest probability was found is printed as well. The more spectra are
 likelier one of them raises a false alarm: --by finds candidates, the sum confirms.
 
 Where a verification was calibrated for the weights, a full-spectrum fit has its say on whatever
-the network is not sure of; "present" then means its threshold, else those of the network. Spectra
+the network is not sure of; "present" then means its threshold, else those of the network. Sum
+spectra of more than 300,000 counts are searched for traces as well (a second or two). Spectra
 of electron microscopes are recognised, and left to the network.
 
 With --explain, a fit of the sum spectrum tells what speaks for each element that is reported or
@@ -140,7 +141,13 @@ def _identify(
     cancel: CancelToken,
 ) -> dict[str, Any]:
     from xrfengine.classifier.anode import find_setup, instrument_lines
-    from xrfengine.classifier.verify import fit_is_left_out, is_open, verify_spectra
+    from xrfengine.classifier.traces import is_searched
+    from xrfengine.classifier.verify import (
+        fit_is_left_out,
+        is_open,
+        verify_spectra,
+        verify_spectrum,
+    )
 
     cube = read_cube(path, calibration, progress=part(progress, 0.0, 0.2), cancel=cancel)
     spectrum = cube.sum_spectrum
@@ -155,9 +162,22 @@ def _identify(
         cancel.check()
         said = classifier.probabilities(counts, cube.calibration, cancel=cancel)
         found = said
-        is_asked = verifier is not None and is_open(said, verifier).any()
+        is_sum = places[0]["part"] == "sum"
+        is_asked = verifier is not None and (
+            is_open(said, verifier).any()
+            or (is_sum and verifier.traces is not None and is_searched(spectrum))
+        )
         if is_asked and fit_is_left_out(found_setup()[0]):
             verifier, left_out = None, {"verification": _LEFT_OUT}
+        elif is_asked and is_sum:
+            found = verify_spectrum(
+                spectrum,
+                classifier,
+                verifier,
+                lambda: found_setup()[0],
+                proposed=said,
+                cancel=cancel,
+            ).probabilities
         elif is_asked:
             found = verify_spectra(
                 counts,

@@ -1,0 +1,250 @@
+"""Traces in bright spectra: what the search adds, and who judges it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from xrfengine.assets import asset
+from xrfengine.classifier.calibrate_traces import Candidates, gather, learn
+from xrfengine.classifier.fit_figures import FEATURES as VERIFIED_FEATURES
+from xrfengine.classifier.fit_shapes import Setup, shapes_of
+from xrfengine.classifier.predict import Classifier
+from xrfengine.classifier.traces import (
+    BRIGHT_COUNTS,
+    FEATURES,
+    TraceJudge,
+    is_searched,
+    search,
+    trace_figures,
+    with_traces,
+)
+from xrfengine.classifier.verify import (
+    Verifier,
+    traces_path,
+    verifier_for,
+    verifier_path,
+    verify_spectra,
+    verify_spectrum,
+)
+from xrfengine.cube import Calibration, Spectrum
+from xrfengine.detector import Detector
+from xrfengine.errors import ModelError
+from xrfengine.findings import identify
+from xrfengine.jobs import Cancelled, CancelToken
+from xrfengine.lines import ELEMENTS
+
+CALIBRATION = Calibration(0.0, 0.02)
+SETUP = Setup(CALIBRATION, 1000, Detector.sdd(0.14), None, 40.0)
+MATRIX = {"Ca": 3e5, "Fe": 2e6, "Zn": 5e5}
+
+
+def weights(**by_name):
+    return tuple(by_name.get(name.split(",")[0].replace(" ", "_"), 0.0) for name in FEATURES)
+
+
+# An element of z = 7 is a draw.
+JUDGE = TraceJudge(weights(significance=10.0), (1.0,) * 7, -10.0 * np.log(7.0), 0.5, "d", {})
+VERIFIER = Verifier(
+    (0.0,) * len(VERIFIED_FEATURES), (1.0,) * len(VERIFIED_FEATURES), 0.0, 0.8, 0.02, 0.99, "d", {}
+)
+
+
+def spectrum_of(seed=5, **amounts):
+    shapes = shapes_of(SETUP)
+    rates = np.full(1000, 200.0)
+    for element, counts in {**MATRIX, **amounts}.items():
+        for row in np.flatnonzero(shapes.element == ELEMENTS.index(element)):
+            rates += counts * shapes.share[row] * shapes.fine[row]
+    counts = np.random.default_rng(seed).poisson(rates).astype(np.float64)
+    counts.flags.writeable = False
+    return Spectrum(counts, CALIBRATION)
+
+
+class Known:
+    """Stands for a network that is sure of the matrix and sees nothing else."""
+
+    elements, digest, thresholds = ELEMENTS, "d", np.full(len(ELEMENTS), 0.5)
+
+    def __init__(self):
+        self.most = []
+
+    def probabilities(self, counts, calibration, *, most_counts=None, **_):
+        self.most.append(most_counts)
+        said = np.full(len(ELEMENTS), 1e-4, dtype=np.float32)
+        said[[ELEMENTS.index(e) for e in MATRIX]] = 0.999
+        return np.stack([said] * len(counts))
+
+
+def verified(spectrum):
+    return verify_spectra(spectrum.counts[None], CALIBRATION, Known(), VERIFIER, setup=SETUP)
+
+
+def test_search_adds_the_trace_and_nothing_else():
+    searched = search(spectrum_of(Br=6000), tuple(MATRIX), SETUP)
+    assert searched.added == ("Br",)
+    assert searched.z("Br") > 10
+    assert searched.z("Au") == 0
+    assert search(spectrum_of(), tuple(MATRIX), SETUP).added == ()
+
+
+def test_figures_ask_the_network_about_all_counts():
+    spectrum, network = spectrum_of(Br=6000), Known()
+    searched = search(spectrum, tuple(MATRIX), SETUP)
+    elements, features = trace_figures(searched, spectrum, network)
+    assert elements == ("Br",)
+    assert features.shape == (1, len(FEATURES))
+    assert min(network.most) > BRIGHT_COUNTS
+    figure = dict(zip(FEATURES, features[0], strict=True))
+    assert figure["network log-odds, all counts"] == pytest.approx(-8.0)  # as low as they go
+    assert figure["significance"] == pytest.approx(np.log(searched.z("Br")))
+    assert figure["misfit under the line"] < np.log(3.0)
+    assert np.sinh(figure["another line"]) > 1.0  # Br Kβ
+
+
+def test_what_does_not_fit_shows_in_the_figures():
+    """A peak half a width off its place is taken for an element, but fits badly."""
+    good, rate = spectrum_of(Br=6000), np.zeros(1000)
+    energy = CALIBRATION.at(np.arange(1000.0))
+    rate = 6000 * 0.02 / 0.075 / 2.5 * np.exp(-0.5 * ((energy - 12.02) / 0.075) ** 2)
+    counts = spectrum_of().counts + np.random.default_rng(1).poisson(rate)
+    bad = Spectrum(counts, CALIBRATION)
+    told = []
+    for spectrum in (good, bad):
+        searched = search(spectrum, tuple(MATRIX), SETUP)
+        elements, features = trace_figures(searched, spectrum, Known())
+        assert elements
+        told.append(dict(zip(FEATURES, features[0], strict=True)))
+    assert told[1]["misfit under the line"] > told[0]["misfit under the line"] + 0.5
+
+
+def test_the_anode_and_argon_are_no_traces():
+    spectrum = spectrum_of(Br=6000, Ar=20000)
+    searched = search(spectrum, tuple(MATRIX), SETUP)
+    assert set(searched.added) == {"Ar", "Br"}
+    assert trace_figures(searched, spectrum, Known())[0] == ("Br",)
+    tube = replace(searched, setup=replace(SETUP, anode="Br"))
+    assert trace_figures(tube, spectrum, Known())[0] == ()
+
+
+@pytest.mark.parametrize(("draw_z", "there"), [(7.0, True), (200.0, False)])
+def test_the_judge_decides_and_takes_nothing_back(draw_z, there):
+    spectrum = spectrum_of(Br=6000)
+    before = verified(spectrum)
+    kept = before.probabilities.copy()
+    judge = replace(JUDGE, bias=-10.0 * np.log(draw_z))
+    after = with_traces(spectrum, Known(), before, judge, SETUP)
+    br = ELEMENTS.index("Br")
+    assert after.present[0, br] == there
+    assert (after.probabilities[0, br] >= VERIFIER.threshold) == there
+    assert np.array_equal(before.probabilities, kept)
+    assert after.present[0, [ELEMENTS.index(e) for e in MATRIX]].all()
+    others = np.delete(np.arange(len(ELEMENTS)), br)
+    assert np.array_equal(after.probabilities[0, others], kept[0, others])
+
+
+def test_one_threshold_serves_verification_and_judge():
+    """Odds over the judge's threshold are odds over the verification's."""
+    spectrum, br = spectrum_of(Br=6000), ELEMENTS.index("Br")
+    at = with_traces(spectrum, Known(), verified(spectrum), JUDGE, SETUP)
+    z = float(at.z[0, br])
+    bias = -10.0 * np.log(z)
+    for shift, there in ((1e-9, True), (-1e-6, False)):
+        judge = replace(JUDGE, bias=bias + shift)
+        after = with_traces(spectrum, Known(), verified(spectrum), judge, SETUP)
+        assert after.present[0, br] == there or abs(shift) < 1e-7
+        assert float(after.probabilities[0, br]) == pytest.approx(VERIFIER.threshold, abs=1e-4)
+        assert after.present[0, br] == (after.probabilities[0, br] >= VERIFIER.threshold)
+
+
+def test_only_bright_spectra_of_silicon_detectors_under_x_rays_are_searched():
+    bright = spectrum_of()
+    assert is_searched(bright)
+    assert is_searched(bright, SETUP)
+    assert not is_searched(Spectrum(bright.counts / 100, CALIBRATION))
+    assert not is_searched(bright, replace(SETUP, excitation="electrons"))
+    assert not is_searched(bright, replace(SETUP, detector=Detector.gem(0.17)))
+
+    def never():
+        raise AssertionError("no fit was needed")
+
+    judged = replace(VERIFIER, traces=JUDGE)
+    dim = Spectrum(np.round(bright.counts / 100), CALIBRATION)
+    assert not verify_spectrum(dim, Known(), judged, never).fitted.any()
+    assert not verify_spectrum(bright, Known(), VERIFIER, never).fitted.any()
+
+
+def test_identify_reports_the_trace():
+    spectrum = spectrum_of(Br=6000)
+    for judge, there in ((JUDGE, True), (None, False)):
+        judged = replace(VERIFIER, traces=judge)
+        told = {i.symbol: i for i in identify(Known(), spectrum, judged, lambda: SETUP)}
+        assert told["Br"].present == there
+        assert {e for e, i in told.items() if i.present} == {*MATRIX, *(["Br"] * there)}
+
+
+def test_a_search_can_be_cancelled():
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        search(spectrum_of(), tuple(MATRIX), SETUP, cancel)
+
+
+def test_the_judge_is_kept_beside_the_verification(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    assert traces_path(path).name == "tiny.traces.json"
+    VERIFIER.save(verifier_path(path))
+    assert verifier_for(Known(), path)[0].traces is None
+    JUDGE.save(traces_path(path))
+    assert TraceJudge.load(traces_path(path)) == JUDGE
+    assert verifier_for(Known(), path)[0].traces == JUDGE
+    replace(JUDGE, network="other").save(traces_path(path))
+    assert verifier_for(Known(), path)[0].traces is None
+    traces_path(path).write_text("{")
+    with pytest.raises(ModelError, match=r"tiny\.traces\.json"):
+        verifier_for(Known(), path)
+    with pytest.raises(ModelError, match="another version"):
+        replace(JUDGE, weights=(1.0,))
+
+
+def test_learning_sets_the_threshold_for_the_rate_asked():
+    rng = np.random.default_rng(3)
+    labels = np.repeat([1, 0, -1], [300, 300, 100])
+    features = rng.normal(size=(700, len(FEATURES)))
+    features[:, 0] += 2.0 * (labels == 1) + 50.0 * (labels == -1)  # the last must not count
+    order = rng.permutation(700)
+    candidates = Candidates(
+        features[order], labels[order], ("Fe",) * 700, np.arange(700), np.arange(700), 700, 400, 0
+    )
+    strict, loose = (learn(candidates, rate, "d", {}) for rate in (0.01, 0.1))
+    assert strict.weights == loose.weights
+    assert int(np.argmax(np.abs(strict.weights))) == 0
+    assert strict.threshold > loose.threshold
+    for judge, rate in ((strict, 0.01), (loose, 0.1)):
+        alarms = (judge.log_odds(candidates.features)[candidates.labels == 0] >= 0).sum()
+        assert alarms == pytest.approx(rate * 700, abs=4)
+        assert judge.card["held_apart"]["false_alarms_added_per_spectrum"] == pytest.approx(rate)
+    found = [j.card["held_apart"]["added"]["visible"] for j in (strict, loose)]
+    assert 100 < found[0] < found[1] < 300
+    with pytest.raises(ModelError, match="no traces"):
+        learn(replace(candidates, labels=np.zeros(700, dtype=int)), 0.05, "d", {})
+
+
+def test_candidates_are_gathered_from_simulated_spectra():
+    classifier = Classifier.load(asset("compact.safetensors"), device="cpu")
+    verifier, _ = verifier_for(classifier)
+    told = gather(classifier, verifier, 2, seed=1)
+    assert told.n_spectra == 2
+    assert told.n_visible >= told.n_found > 0
+    assert told.features.shape == (len(told.elements), len(FEATURES))
+    assert np.isfinite(told.features).all()
+    assert set(np.unique(told.labels)) <= {-1, 0, 1}
+
+
+def test_the_shipped_judge_belongs_to_the_shipped_weights():
+    verifier, why_not = verifier_for(Classifier.load(asset("compact.safetensors"), device="cpu"))
+    assert verifier is not None, why_not
+    assert verifier.traces is not None
+    asked = verifier.traces.card["false_alarms_asked"]
+    reached = verifier.traces.card["held_apart"]["false_alarms_added_per_spectrum"]
+    assert reached <= asked <= 0.05

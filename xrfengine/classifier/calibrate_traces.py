@@ -1,0 +1,238 @@
+"""Calibrate the judge of traces in bright spectra on simulated ones.
+
+    python -m xrfengine.classifier.calibrate_traces WEIGHTS.safetensors
+
+writes ``WEIGHTS.traces.json`` beside the weights, in a quarter of an hour of one core. The weights
+need their verification first (:mod:`xrfengine.classifier.calibrate_verifier`): every simulated
+spectrum goes the way it would in use, and what the search then adds is a candidate.
+
+The lines of the instrument itself (steel, brass, the detector's own silicon) are neither traces
+nor false alarms: they are there, and nobody can say from the spectrum whether the sample has them
+too. That is how argon and the anode are treated, and how labels of measured spectra put it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from xrfengine.classifier.anode import find_setup
+from xrfengine.classifier.instrument import draw_instrument
+from xrfengine.classifier.predict import Classifier
+from xrfengine.classifier.simulate import SimulationSettings, Simulator
+from xrfengine.classifier.traces import (
+    BRIGHT_COUNTS,
+    FEATURES,
+    TraceJudge,
+    is_searched,
+    search,
+    trace_figures,
+)
+from xrfengine.classifier.verify import Verifier, traces_path, verifier_for, verify_spectrum
+from xrfengine.cube import Spectrum
+from xrfengine.errors import ModelError
+from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
+
+_FOLDS = 10
+_PER_INSTRUMENT = 2
+_STRAY = "stray "
+_BRIGHTEST = 3e8
+_EASE = 0.3  # inverse strength of the ridge: candidates are few
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the search added to simulated spectra: rows are (spectrum, element) pairs.
+
+    Attributes
+    ----------
+    features : ndarray, shape (row, feature)
+    labels : ndarray of int, shape (row,)
+        1 visible, 0 absent, −1 neither: hardly visible, or of the instrument.
+    elements : tuple of str
+        One a row.
+    spectrum, instrument : ndarray of int, shape (row,)
+        Running numbers.
+    n_spectra : int
+        Searched, with candidates or without.
+    n_visible, n_found : int
+        Visible elements, and those that were found before the search.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    elements: tuple[str, ...]
+    spectrum: np.ndarray
+    instrument: np.ndarray
+    n_spectra: int
+    n_visible: int
+    n_found: int
+
+
+def gather(
+    classifier: Classifier,
+    verifier: Verifier,
+    n_spectra: int,
+    seed: int,
+    *,
+    seconds: float = np.inf,
+    progress: Progress = no_progress,
+    cancel: CancelToken = NEVER,
+) -> Candidates:
+    """Simulate bright spectra, two an instrument, verify them and search them.
+
+    Parameters
+    ----------
+    verifier : Verifier
+        Without a judge of traces, or with one, which is not asked.
+    n_spectra : int
+        Searched ones; those taken for excited by electrons do not count.
+    seconds : float
+        Time after which no further instrument is begun.
+    """
+    rng = np.random.default_rng(seed)
+    settings = SimulationSettings(
+        counts=(BRIGHT_COUNTS, _BRIGHTEST), share_electrons=0.0, share_gas=0.0
+    )
+    simulator = Simulator(settings, classifier.elements)
+    verifier = replace(verifier, traces=None)
+    features, labels, elements, spectra, instruments = [], [], [], [], []
+    end, number, drawn, n_visible, n_found = time.monotonic() + seconds, 0, 0, 0, 0
+    while number < n_spectra and time.monotonic() < end:
+        instrument = draw_instrument(settings, rng)
+        own = {name.removeprefix(_STRAY) for name in instrument.background if _STRAY in name}
+        batch = simulator.measure(instrument, _PER_INSTRUMENT, rng)
+        drawn += 1
+        for counts, truth in zip(batch.counts, batch.labels.astype(int), strict=True):
+            cancel.check()
+            spectrum = Spectrum(counts.astype(np.float64), batch.calibration)
+            setup, _ = find_setup(spectrum)
+            if not is_searched(spectrum, setup):
+                continue
+            verified = verify_spectrum(spectrum, classifier, verifier, lambda setup=setup: setup)
+            present = verified.present[0]
+            known = tuple(e for e, yes in zip(classifier.elements, present, strict=True) if yes)
+            found, figures = trace_figures(search(spectrum, known, setup), spectrum, classifier)
+            for element, row in zip(found, figures, strict=True):
+                label = truth[classifier.elements.index(element)]
+                features.append(row)
+                labels.append(-1 if element in own else label)
+                elements.append(element)
+                spectra.append(number)
+                instruments.append(drawn)
+            n_visible += int((truth == 1).sum())
+            n_found += int(((truth == 1) & present).sum())
+            number += 1
+            progress(min(number / n_spectra, 1.0), "searching simulated spectra")
+    return Candidates(
+        np.array(features).reshape(-1, len(FEATURES)),
+        np.array(labels, dtype=int),
+        tuple(elements),
+        np.array(spectra, dtype=int),
+        np.array(instruments, dtype=int),
+        number,
+        n_visible,
+        n_found,
+    )
+
+
+def learn(
+    candidates: Candidates, alarms_per_spectrum: float, network: str, card: dict
+) -> TraceJudge:
+    """Fit the regression, and set the threshold for a rate of false alarms.
+
+    Threshold and figures come from regressions without the instrument in question, a tenth of the
+    instruments being held apart in turn.
+
+    Parameters
+    ----------
+    alarms_per_spectrum : float
+        That the search may add to a bright spectrum.
+    network : str
+        Digest of the weights.
+
+    Raises
+    ------
+    ModelError
+        If there are no traces or no false alarms to learn from.
+    """
+    x, y = candidates.features, candidates.labels
+    if not ((y == 1).any() and (y == 0).any()):
+        raise ModelError("no traces to learn from", "Search more spectra.")
+    scales = x[y >= 0].std(axis=0) + 1e-9
+    fold = candidates.instrument % _FOLDS
+    apart = np.zeros(y.size)
+    for number in range(_FOLDS):
+        weights, bias = _regression(x / scales, y, fold != number)
+        apart[fold == number] = x[fold == number] / scales @ weights + bias
+    alarms = np.sort(apart[y == 0])[::-1]
+    allowed = int(alarms_per_spectrum * candidates.n_spectra)
+    odds = float(alarms[min(allowed, alarms.size - 1)]) + 1e-6
+    n = candidates.n_spectra
+    reported = apart >= odds
+    figures = {
+        "spectra": n,
+        "visible": candidates.n_visible,
+        "found_before": candidates.n_found,
+        "candidates": {"visible": int((y == 1).sum()), "absent": int((y == 0).sum())},
+        "added": {"visible": int((reported & (y == 1)).sum())},
+        "false_alarms_added_per_spectrum": round(float((reported & (y == 0)).sum()) / n, 4),
+    }
+    weights, bias = _regression(x / scales, y, np.ones(y.size, dtype=bool))
+    return TraceJudge(
+        tuple(weights.tolist()),
+        tuple(scales.tolist()),
+        bias,
+        float(1.0 / (1.0 + np.exp(-odds))),
+        network,
+        {**card, "held_apart": figures},
+    )
+
+
+def _regression(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Logistic regression on some of the rows, bool (row,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    use = rows & (y >= 0)
+    model = LogisticRegression(C=_EASE, max_iter=5000).fit(x[use], y[use])
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--out", type=Path, help="default: beside the weights")
+    parser.add_argument("--spectra", type=int, default=700)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument(
+        "--false-alarms",
+        type=float,
+        default=0.05,
+        help="added to a simulated bright spectrum (default: 0.05, as in the verification)",
+    )
+    parser.add_argument("--minutes", type=float, default=20.0, help="end gathering after this")
+    given = parser.parse_args(arguments)
+    classifier = Classifier.load(given.weights, device="cpu")
+    verifier, why_not = verifier_for(classifier, given.weights)
+    if verifier is None:
+        raise ModelError(why_not, "Calibrate the verification first.")
+    candidates = gather(
+        classifier, verifier, given.spectra, given.seed, seconds=60.0 * given.minutes
+    )
+    card = {"seed": given.seed, "false_alarms_asked": given.false_alarms}
+    judge = learn(candidates, given.false_alarms, classifier.digest, card)
+    path = judge.save(given.out or traces_path(given.weights))
+    print(f"{path}, threshold {judge.threshold:.3f}")
+    print(json.dumps(judge.card, indent=1))
+
+
+if __name__ == "__main__":
+    main()
