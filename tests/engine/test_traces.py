@@ -209,25 +209,39 @@ def test_the_judge_is_kept_beside_the_verification(tmp_path):
 
 def test_learning_sets_the_threshold_for_the_rate_asked():
     rng = np.random.default_rng(3)
-    labels = np.repeat([1, 0, -1], [300, 300, 100])
-    features = rng.normal(size=(700, len(FEATURES)))
+    labels = np.repeat([1, 0, -1, 0], [300, 300, 100, 7])
+    is_own = np.repeat([False, True], [700, 7])
+    features = rng.normal(size=(707, len(FEATURES)))
     features[:, 0] += 2.0 * (labels == 1) + 50.0 * (labels == -1)  # the last must not count
-    order = rng.permutation(700)
+    features[is_own, 0] += 5.0
+    order = rng.permutation(707)
     candidates = Candidates(
-        features[order], labels[order], ("Fe",) * 700, np.arange(700), np.arange(700), 700, 400, 0
+        features[order],
+        labels[order],
+        is_own[order],
+        ("Fe",) * 707,
+        np.arange(707),
+        np.arange(707),
+        700,
+        400,
+        0,
     )
-    strict, loose = (learn(candidates, rate, "d", {}) for rate in (0.01, 0.1))
+    strict, loose = (learn(candidates, rate, "d", {}) for rate in (0.02, 0.1))
+    without = replace(candidates, is_own=np.zeros(707, dtype=bool))
+    assert learn(without, 0.02, "d", {}).weights[0] < strict.weights[0]  # not learnt from
     assert strict.weights == loose.weights
     assert int(np.argmax(np.abs(strict.weights))) == 0
     assert strict.threshold > loose.threshold
-    for judge, rate in ((strict, 0.01), (loose, 0.1)):
+    for judge, rate in ((strict, 0.02), (loose, 0.1)):
+        told = judge.card["held_apart"]
         alarms = (judge.log_odds(candidates.features)[candidates.labels == 0] >= 0).sum()
         assert alarms == pytest.approx(rate * 700, abs=4)
-        assert judge.card["held_apart"]["false_alarms_added_per_spectrum"] == pytest.approx(rate)
-    found = [j.card["held_apart"]["added"]["visible"] for j in (strict, loose)]
+        assert told["false_alarms_added_per_spectrum"] == pytest.approx(rate)
+        assert told["of_these_the_instrument"] >= 6  # but counted
+    found = [j.card["held_apart"]["visible_added"] for j in (strict, loose)]
     assert 100 < found[0] < found[1] < 300
     with pytest.raises(ModelError, match="no traces"):
-        learn(replace(candidates, labels=np.zeros(700, dtype=int)), 0.05, "d", {})
+        learn(replace(candidates, labels=np.zeros(707, dtype=int)), 0.05, "d", {})
 
 
 def test_candidates_are_gathered_from_simulated_spectra():

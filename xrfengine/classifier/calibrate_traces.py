@@ -6,9 +6,9 @@ writes ``WEIGHTS.traces.json`` beside the weights, in a quarter of an hour of on
 need their verification first (:mod:`xrfengine.classifier.calibrate_verifier`): every simulated
 spectrum goes the way it would in use, and what the search then adds is a candidate.
 
-The lines of the instrument itself (steel, brass, the detector's own silicon) are neither traces
-nor false alarms: they are there, and nobody can say from the spectrum whether the sample has them
-too. That is how argon and the anode are treated, and how labels of measured spectra put it.
+The lines of the instrument itself (steel, brass, the detector's own silicon) are in the spectrum,
+and nobody can tell whether the sample has them too: the regression does not learn from them. They
+count as false alarms when the threshold is set, as in the calibrations of network and verification.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Candidates:
     ----------
     features : ndarray, shape (row, feature)
     labels : ndarray of int, shape (row,)
-        1 visible, 0 absent, −1 neither: hardly visible, or of the instrument.
+        1 visible, 0 absent, −1 neither: hardly visible.
+    is_own : ndarray of bool, shape (row,)
+        The instrument itself shows the element.
     elements : tuple of str
         One a row.
     spectrum, instrument : ndarray of int, shape (row,)
@@ -66,6 +68,7 @@ class Candidates:
 
     features: np.ndarray
     labels: np.ndarray
+    is_own: np.ndarray
     elements: tuple[str, ...]
     spectrum: np.ndarray
     instrument: np.ndarray
@@ -101,7 +104,7 @@ def gather(
     )
     simulator = Simulator(settings, classifier.elements)
     verifier = replace(verifier, traces=None)
-    features, labels, elements, spectra, instruments = [], [], [], [], []
+    features, labels, is_own, elements, spectra, instruments = [], [], [], [], [], []
     end, number, drawn, n_visible, n_found = time.monotonic() + seconds, 0, 0, 0, 0
     while number < n_spectra and time.monotonic() < end:
         instrument = draw_instrument(settings, rng)
@@ -119,9 +122,9 @@ def gather(
             known = tuple(e for e, yes in zip(classifier.elements, present, strict=True) if yes)
             found, figures = trace_figures(search(spectrum, known, setup), spectrum, classifier)
             for element, row in zip(found, figures, strict=True):
-                label = truth[classifier.elements.index(element)]
                 features.append(row)
-                labels.append(-1 if element in own else label)
+                labels.append(truth[classifier.elements.index(element)])
+                is_own.append(element in own)
                 elements.append(element)
                 spectra.append(number)
                 instruments.append(drawn)
@@ -132,6 +135,7 @@ def gather(
     return Candidates(
         np.array(features).reshape(-1, len(FEATURES)),
         np.array(labels, dtype=int),
+        np.array(is_own, dtype=bool),
         tuple(elements),
         np.array(spectra, dtype=int),
         np.array(instruments, dtype=int),
@@ -162,13 +166,14 @@ def learn(
         If there are no traces or no false alarms to learn from.
     """
     x, y = candidates.features, candidates.labels
-    if not ((y == 1).any() and (y == 0).any()):
+    told = (y >= 0) & ~candidates.is_own
+    if np.unique(y[told]).size < 2:
         raise ModelError("no traces to learn from", "Search more spectra.")
-    scales = x[y >= 0].std(axis=0) + 1e-9
+    scales = x[told].std(axis=0) + 1e-9
     fold = candidates.instrument % _FOLDS
     apart = np.zeros(y.size)
     for number in range(_FOLDS):
-        weights, bias = _regression(x / scales, y, fold != number)
+        weights, bias = _regression(x / scales, y, told & (fold != number))
         apart[fold == number] = x[fold == number] / scales @ weights + bias
     alarms = np.sort(apart[y == 0])[::-1]
     allowed = int(alarms_per_spectrum * candidates.n_spectra)
@@ -180,10 +185,11 @@ def learn(
         "visible": candidates.n_visible,
         "found_before": candidates.n_found,
         "candidates": {"visible": int((y == 1).sum()), "absent": int((y == 0).sum())},
-        "added": {"visible": int((reported & (y == 1)).sum())},
+        "visible_added": int((reported & (y == 1)).sum()),
         "false_alarms_added_per_spectrum": round(float((reported & (y == 0)).sum()) / n, 4),
+        "of_these_the_instrument": int((reported & (y == 0) & candidates.is_own).sum()),
     }
-    weights, bias = _regression(x / scales, y, np.ones(y.size, dtype=bool))
+    weights, bias = _regression(x / scales, y, told)
     return TraceJudge(
         tuple(weights.tolist()),
         tuple(scales.tolist()),
@@ -198,8 +204,7 @@ def _regression(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndar
     """Logistic regression on some of the rows, bool (row,)."""
     from sklearn.linear_model import LogisticRegression
 
-    use = rows & (y >= 0)
-    model = LogisticRegression(C=_EASE, max_iter=5000).fit(x[use], y[use])
+    model = LogisticRegression(C=_EASE, max_iter=5000).fit(x[rows], y[rows])
     return model.coef_[0], float(model.intercept_[0])
 
 
