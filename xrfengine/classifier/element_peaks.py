@@ -31,6 +31,11 @@ _LIKE = 0.3  # cosine of the shapes from which one element can stand in for anot
 @functools.lru_cache(maxsize=1024)
 def peaks_of(shapes: Shapes, element: str) -> tuple[Peak, ...]:
     """Peaks of an element as this detector shows them: the one that vouches for it first."""
+    return rendered_peaks(shapes, element)
+
+
+def rendered_peaks(shapes: Shapes, element: str) -> tuple[Peak, ...]:
+    """What :func:`peaks_of` keeps, for shapes that are used once and should not be kept with it."""
     detector = shapes.setup.detector
     low, high = shapes.centres_kev[0], shapes.centres_kev[-1]
     parts = shapes.part_shares(element)

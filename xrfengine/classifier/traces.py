@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xrfengine.cache import written_whole
-from xrfengine.classifier.element_peaks import Peak, free_lines, peaks_of
+from xrfengine.classifier.element_peaks import Peak, free_lines, rendered_peaks
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit, refine_setup
 from xrfengine.classifier.fit_figures import log_odds
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
@@ -304,7 +304,7 @@ def trace_figures(
     """
     not_asked = {*INSTRUMENT_ELEMENTS, searched.setup.anode}
     peaks = {
-        element: peaks_of(searched.shapes, element)
+        element: rendered_peaks(searched.shapes, element)
         for element in searched.added
         if element in classifier.elements and element not in not_asked
     }
