@@ -28,7 +28,8 @@ const thousands = (n) => Math.round(n).toLocaleString("en-US")
 const percent = (share) => share >= 0.0995 ? `${Math.round(share * 100)} %`
   : share >= 0.001 ? `${(share * 100).toFixed(1)} %` : "<0.1 %"
 // Show `draw()` now and whenever one of the parameters changes; the focus stays where it was.
-function show(model, view, el, names, draw) {
+// `drawn()` is called each time it stands.
+function show(model, view, el, names, draw, drawn) {
   adopt(view)
   const update = () => {
     const root = el.getRootNode()
@@ -40,8 +41,16 @@ function show(model, view, el, names, draw) {
       if (node) Object.assign(node, {scrollTop: top, scrollLeft: left})
     }
     if (focused) el.querySelector(`[data-key="${focused}"]`)?.focus()
+    drawn?.()
   }
-  for (const name of names) model.on(name, update)
+  // Values that change together come one after the other: drawn is what they are in the end.
+  let due = false
+  const later = () => {
+    if (due) return
+    due = true
+    queueMicrotask(() => { due = false; update() })
+  }
+  for (const name of names) model.on(name, later)
   update()
   return update
 }

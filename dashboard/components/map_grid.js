@@ -28,20 +28,17 @@ function render({model, view, el}) {
     event.preventDefault()
     target?.focus()
   }
-  const names = ["items", "value", "aspect", "busy", "problem"]
-  show(model, view, el, names, () => !model.items.length
+  show(model, view, el, ["items", "value", "aspect", "busy", "problem"], () => !model.items.length
     ? h("p", {class: "xrf-hint xrf-maps-none"}, model.problem || (model.busy ? "Drawing the maps…" : "No element is above its threshold. Lower a threshold in the rail, or average over more pixels."))
     : h("div", {class: "xrf-maps", "data-scroll": "maps"}, model.items.map((item, i) => h("button", {
       class: `xrf-bigthumb xrf-is-${item.verdict || item.list}${item.instrument || item.list == "few" ? " xrf-dim" : ""}`, "data-key": item.symbol, title: `${item.name}${told(item) ? `, ${told(item)}` : ""}: show its map`,
       "aria-pressed": String(item.symbol == model.value), onkeydown: (e) => keys(e, i), onclick: () => model.send_msg({choose: item.symbol})},
       item.src ? h("img", {src: item.src, alt: `Map of ${item.name}`, draggable: "false"}) : h("span", {class: "xrf-skeleton"}),
       h("span", {class: "xrf-row"}, h("b", {}, item.symbol), h("small", {class: "xrf-num"}, item.share ? percent(item.share) : "–")),
-      h("small", {class: "xrf-said"}, told(item) || item.name)))))
-  for (const name of names) model.on(name, arrange)
+      h("small", {class: "xrf-said"}, told(item) || item.name)))), arrange)
   const observer = new ResizeObserver(arrange)
   observer.observe(el)
   model.on("remove", () => observer.disconnect())
   model.on("opened", () => requestAnimationFrame(() => { arrange(); el.querySelector(`[data-key="${model.value}"]`)?.focus({preventScroll: false}) }))
-  arrange()
 }
 export default {render}

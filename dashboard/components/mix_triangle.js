@@ -2,7 +2,7 @@
 function render({model, view, el}) {
   const S = 160, HEIGHT = Math.round(S * 0.866)
   show(model, view, el, ["colours", "names"], () => {
-    if (model.names.length < 3) return null
+    if (model.names.length < 3 || model.colours.length < 3) return null
     const canvas = h("canvas", {width: S, height: HEIGHT, role: "img", "aria-label": `Colours of the mix: ${model.names.map((name, i) => `${name} ${model.words[i]}`).join(", ")}`})
     const context = canvas.getContext("2d"), image = context.createImageData(S, HEIGHT)
     for (let j = 0; j < HEIGHT; j++) for (let i = 0; i < S; i++) {

@@ -71,11 +71,10 @@ function render({model, view, el}) {
     if (next) { event.preventDefault(); el.querySelector(`[data-branch="${next.i}"]`)?.focus() }
     else if (event.key == "Enter" || event.key == " ") { event.preventDefault(); event.stopPropagation(); model.send_msg({branch: branch.i}) }
   }
-  const again = show(model, view, el, ["branches"], draw)
-  for (const name of ["branches", "chosen", "value"]) model.on(name, paint)
+  show(model, view, el, ["branches"], draw, paint)
+  for (const name of ["chosen", "value"]) model.on(name, paint)
   const watch = new ResizeObserver(() => paint())
   watch.observe(el)
   model.on("remove", () => watch.disconnect())
-  paint()
 }
 export default {render}
