@@ -81,7 +81,8 @@ class ProfileView(pn.viewable.Viewer):
     def _options(self) -> list[tuple[str, str]]:
         symbols = [item.element for item in (*self.results.found, *self.results.few)]
         symbols = [s for s in symbols if s != self.session.element]
-        named = [(element_name(symbol), symbol) for symbol in symbols]
+        # The symbol first: in a narrow pane there is no room for more.
+        named = [(f"{symbol} {element_name(symbol)}", symbol) for symbol in symbols]
         return [("add a curve", ""), ("All counts", TOTAL), *named]
 
     def _show(self) -> None:
@@ -132,7 +133,8 @@ class ProfileView(pn.viewable.Viewer):
             curves=[[colours[name], name, symbols[name]] for name in curves],
             beside=[*session.profile_beside, "", ""][:MOST_BESIDE],
             options=[list(option) for option in self._options()],
-            width=session.profile_width,
+            across=session.profile_width,
+            widths=sorted({1, 3, 5, 9, session.profile_width}),
         )
 
 

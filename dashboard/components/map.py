@@ -52,7 +52,7 @@ class ProfileHead(Component):
     curves = param.List([], doc="(colour, layer, symbol)")
     beside = param.List([], doc="Two names, empty for none.")
     options = param.List([], doc="(words, name)")
-    width = param.Integer(1)
+    across = param.Integer(1, doc="Pixels averaged. Not called width, which is the layout's.")
     widths = param.List([1, 3, 5, 9])
     folded = param.Boolean(False)
     _script = "profile_head"

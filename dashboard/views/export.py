@@ -274,7 +274,9 @@ def groups(analysis: Analysis) -> list[dict[str, Any]]:
         "n": len(found_symbols(analysis)),
         "errors": "standard errors, " if analysis.errors is not None else "",
         "spectra": _and(names),
-        "curves": _and([c.name for c in analysis.profile.curves]) if analysis.profile else "none",
+        "curves": _and([c.name for c in analysis.profile.curves])
+        if analysis.profile
+        else "the element chosen",
     }
 
     def item(kind: str) -> dict[str, Any]:

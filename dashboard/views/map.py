@@ -84,6 +84,7 @@ class MapView(pn.viewable.Viewer):
                 self._tools,
                 self._cover,
                 sheet.panel,
+                **{"container-type": "size"},
             ),
             self._profile,
             *([] if below is None else [below]),

@@ -240,6 +240,11 @@ def test_a_line_on_the_map_shows_the_values_along_it(engine):
         session.param.update(turns=1)
         drawn = layer(view._figure, "line").data_source.data
         assert (drawn["column"][0], drawn["row"][0]) == (18.0, 0.0), "row 5 of 24, turned right"
+        head = view._profile._head
+        assert ("Fe Iron", "Fe") in {tuple(option) for option in head.options}
+        session.profile_width = 7  # from a link: not among those that are offered
+        assert head.across == 7
+        assert 7 in head.widths
         view._profile._take_message({"close": True})
         assert session.profile is None
         assert not view._profile._layout.visible
