@@ -237,7 +237,12 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         return self._setups.get(digest("verifier", self.classifier.digest), load)[0]
 
     def identify(
-        self, spectrum: Spectrum, *, scan: Cube | None = None, verify: bool = True
+        self,
+        spectrum: Spectrum,
+        *,
+        scan: Cube | None = None,
+        verify: bool = True,
+        cancel: CancelToken = NEVER,
     ) -> tuple[Identified, ...]:
         """Every modelled element of one spectrum, by falling probability.
 
@@ -259,11 +264,13 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         ------
         ModelError
             If there is no model, or its verification cannot be read.
+        Cancelled
+            Soon after ``cancel`` was set.
         """
         verifier = self.verifier if verify else None
         scan = scan or self._scan_of.get(spectrum)
         return findings.identify(
-            self.classifier, spectrum, verifier, lambda: self._setup(spectrum, scan)
+            self.classifier, spectrum, verifier, lambda: self._setup(spectrum, scan), cancel
         )
 
     def _setup(self, spectrum: Spectrum, scan: Cube | None) -> Setup:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrfengine.cube import Cube, ElementMaps, Spectrum
+from xrfengine.jobs import NEVER, CancelToken
 from xrfengine.lines import INSTRUMENT_ELEMENTS
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from xrfengine.classifier.predict import Classifier
     from xrfengine.classifier.verify import Verifier
     from xrfengine.cluster import Clustering
-    from xrfengine.maps.fit import FitMaps
-
+    from xrfengine.jobs import NEVER, CancelToken
+from xrfengine.maps.fit import FitMaps
 
 _LIMIT = 3.0
 """Standard deviations of the noise from which net counts stand out."""
@@ -210,6 +211,7 @@ def identify(
     spectrum: Spectrum,
     verifier: Verifier | None,
     setup: Callable[[], Setup],
+    cancel: CancelToken = NEVER,
 ) -> tuple[Identified, ...]:
     """Classify one spectrum, verify what the network is not sure of, and give verdicts.
 
@@ -230,7 +232,7 @@ def identify(
         counts = np.asarray(spectrum.counts)[None, :]
         alone = classifier.probabilities(counts, spectrum.calibration)
         return identified(classifier, alone[0], (anode,))
-    verified = verify_spectrum(spectrum, classifier, verifier, setup)
+    verified = verify_spectrum(spectrum, classifier, verifier, setup, cancel=cancel)
     if fit_is_left_out(verified.setup):
         return identified(classifier, verified.proposed[0], (anode,))
     return identified(

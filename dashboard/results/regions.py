@@ -231,7 +231,7 @@ class RegionResults(SelectionResults):
             return
 
         def identify(*, progress: Progress, cancel: CancelToken) -> tuple:
-            return self.engine.identify(facts.spectrum)
+            return self.engine.identify(facts.spectrum, cancel=cancel)
 
         def then(identified: tuple) -> None:
             self._region_work.pop(id, None)

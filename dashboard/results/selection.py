@@ -112,7 +112,7 @@ class SelectionResults(ResultsBase):
             return
 
         def identify(*, progress: Progress, cancel: CancelToken) -> tuple:
-            return self.engine.identify(selected.spectrum)
+            return self.engine.identify(selected.spectrum, cancel=cancel)
 
         def then(identified: tuple) -> None:
             title = (self.selected or selected).title  # the cluster may have been renamed

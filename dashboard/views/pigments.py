@@ -68,7 +68,7 @@ class PigmentsView(pn.viewable.Viewer):
             verdicts = identified
             if verdicts is None:
                 spectrum = opened.whole if selected is None else selected.spectrum
-                verdicts = engine.identify(spectrum, scan=opened.cube)
+                verdicts = engine.identify(spectrum, scan=opened.cube, cancel=cancel)
             counts = net_counts(maps, errors, mask)
             return candidates(verdicts, counts, overruled=said), from_instrument(verdicts)
 
