@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -242,6 +242,7 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         *,
         scan: Cube | None = None,
         verify: bool = True,
+        search: bool = True,
         cancel: CancelToken = NEVER,
     ) -> tuple[Identified, ...]:
         """Every modelled element of one spectrum, by falling probability.
@@ -259,6 +260,8 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
             itself, which takes a second or two.
         verify : bool
             False lets the network speak alone.
+        search : bool
+            False leaves out the search for traces.
 
         Raises
         ------
@@ -269,9 +272,18 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         """
         verifier = self.verifier if verify else None
         scan = scan or self._scan_of.get(spectrum)
+        if verifier is not None and not search:
+            verifier = replace(verifier, traces=None)
         return findings.identify(
             self.classifier, spectrum, verifier, lambda: self._setup(spectrum, scan), cancel
         )
+
+    def is_searched(self, spectrum: Spectrum) -> bool:
+        """Whether :meth:`identify` takes the seconds of a search for traces, as far as known."""
+        from xrfengine.classifier.traces import is_searched
+
+        verifier = self.verifier
+        return verifier is not None and verifier.traces is not None and is_searched(spectrum)
 
     def _setup(self, spectrum: Spectrum, scan: Cube | None) -> Setup:
         """The instrument behind a spectrum, found once a scan and kept on disk."""

@@ -85,7 +85,10 @@ class RegionResults(SelectionResults):
         taken = {region.name for region in self.session.regions}
         name = region_name(selected.chosen, taken, self.cluster_called(selected.chosen))
         region = self.keep(
-            selected.mask, name, spectrum=selected.spectrum, identified=selected.identified
+            selected.mask,
+            name,
+            spectrum=selected.spectrum,
+            identified=selected.identified if self._is_searched else None,
         )
         if region is not None:
             self.session.selection = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,9 @@ from xrfengine.errors import SettingsError, XRFError
 from xrfengine.jobs import NEVER, CancelToken, Progress
 
 
+_STAYS_S, _LOOKS_S = 2.0, 0.05
+
+
 class SelectionResults(ResultsBase):
     """What is selected."""
 
@@ -25,6 +29,8 @@ class SelectionResults(ResultsBase):
     _label: Callable[[int], int | None]
     _masked: Masked | None = None
     """The last selection, from which the next may go on."""
+    _is_searched = True
+    """Whether the elements told of it are the last word."""
     _keeps_next = False
     """Whether it is to be kept as soon as its pixels are known."""
 
@@ -111,14 +117,40 @@ class SelectionResults(ResultsBase):
             self.keep_selection()
             return
 
-        def identify(*, progress: Progress, cancel: CancelToken) -> tuple:
-            return self.engine.identify(selected.spectrum, cancel=cancel)
+        def identify(*, progress: Progress, cancel: CancelToken) -> tuple[tuple, bool]:
+            engine, spectrum = self.engine, selected.spectrum
+            verdicts = engine.identify(spectrum, search=False, cancel=cancel)
+            return verdicts, engine.is_searched(spectrum)
 
-        def then(identified: tuple) -> None:
-            title = (self.selected or selected).title  # the cluster may have been renamed
-            self.selected = replace(selected, identified=identified, title=title)
+        def then(told: tuple[tuple, bool]) -> None:
+            verdicts, is_searched = told
+            self._show_identified(selected, verdicts, is_whole=not is_searched)
+            if is_searched:
+                self._search_traces(selected)
 
         self._selection.start(identify, then=then, failed=self._cannot_select)
+
+    def _search_traces(self, selected: Selected) -> None:
+        """Once one stays with a selection: the search takes the processor for a second or two."""
+        begins = time.monotonic() + _STAYS_S
+
+        def search(*, progress: Progress, cancel: CancelToken) -> tuple:
+            while time.monotonic() < begins:
+                cancel.check()
+                time.sleep(_LOOKS_S)
+            return self.engine.identify(selected.spectrum, cancel=cancel)
+
+        self._selection.start(
+            search,
+            then=lambda verdicts: self._show_identified(selected, verdicts, is_whole=True),
+            # What was told before stays.
+            failed=lambda error: self.param.update(selection_state=failed_state(error)),
+        )
+
+    def _show_identified(self, selected: Selected, verdicts: tuple, is_whole: bool) -> None:
+        title = (self.selected or selected).title  # the cluster may have been renamed
+        self._is_searched = is_whole
+        self.selected = replace(selected, identified=verdicts, title=title)
 
     def cluster_called(self, chosen: Selection) -> str:
         """The name of the cluster that a selection is; empty where it is none, or is gone."""

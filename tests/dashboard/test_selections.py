@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import numpy as np
@@ -154,3 +155,34 @@ def test_what_is_drawn_on_a_turned_picture_is_kept_as_the_scan_lies():
     assert min(y) >= -0.5
     assert max(y) <= 19.5
     assert on_scan(Selection("map", ((-9, -9), (-8, -9), (-8, -8))), display) is None
+
+
+def test_traces_are_searched_for_once_one_stays_with_a_selection(visit, monkeypatch):
+    monkeypatch.setattr("dashboard.results.selection._STAYS_S", 0.3)
+    asked = []
+
+    async def steps(session, results):
+        engine = results.engine
+        plain = engine.identify
+
+        def identify(spectrum, *, search=True, **more):
+            asked.append((spectrum.n_pixels, search))
+            return plain(spectrum, search=search, **more)
+
+        engine.identify, engine.is_searched = identify, lambda spectrum: spectrum.n_pixels > 20
+        session.selection = Selection("map", ((1, 1), (9, 1), (9, 7), (1, 7)))
+        while results.selected is None or results.selected.identified is None:
+            await asyncio.sleep(0.01)
+        assert [search for _, search in asked] == [False]
+        # The next selection comes before the search of the last one has begun.
+        session.selection = Selection("map", ((1, 1), (12, 1), (12, 9), (1, 9)))
+        await results.settled()
+        (first, _), *others = asked
+        assert [search for _, search in others] == [False, True]
+        assert first not in {n for n, _ in others}
+        assert results._is_searched
+        session.selection = Selection("pixel", ((3, 3),))
+        await results.settled()
+        assert asked[-1] == (1, False)
+
+    visit(steps)
