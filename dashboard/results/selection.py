@@ -17,7 +17,6 @@ from dashboard.shown import READY, Selected, failed_state
 from xrfengine.errors import SettingsError, XRFError
 from xrfengine.jobs import NEVER, CancelToken, Progress
 
-
 _STAYS_S, _LOOKS_S = 2.0, 0.05
 
 
