@@ -35,7 +35,7 @@ its theme, by which the page differs, does not stand in the address."""
 class PageHandler(DocHandler):
     """Answers with the kept page where there is one, else as Panel does, and keeps that."""
 
-    kept: dict[tuple[str, str], str] = {}  # noqa: RUF012 (shared by all visitors on purpose)
+    kept: dict[tuple[str, bool], str] = {}  # noqa: RUF012 (shared by all visitors on purpose)
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         page = self.kept.get(self._key()) if self._anyone() else None
@@ -66,8 +66,9 @@ class PageHandler(DocHandler):
             self.kept[self._key()] = chunk
         super().write(chunk)
 
-    def _key(self) -> tuple[str, str]:
-        return self.request.path, self.get_argument("theme", "")
+    def _key(self) -> tuple[str, bool]:
+        # Not the word itself: any words would fill the memory with pages.
+        return self.request.path, self.get_argument("theme", "") == "dark"
 
     def _anyone(self) -> bool:
         """Whether the answer does not depend on who asks."""

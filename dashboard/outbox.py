@@ -47,7 +47,10 @@ class Outbox:
                 try:
                     await self._socket.send_message(message)
                 except Exception:
+                    # A page that misses a change shows what is not so: it is to ask for all anew,
+                    # as after a lost connection.
                     _log.exception("A change could not be sent to the browser")
+                    self._socket.close()
                 if not sent.done():
                     sent.set_result(None)
         finally:

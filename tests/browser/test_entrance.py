@@ -36,6 +36,7 @@ def test_themes_differ(address):
     assert "theme/dark.css" in dark
     assert "theme/dark.css" not in light
     assert "theme/dark.css" in ask(f"{address}?theme=dark")
+    assert "theme/dark.css" not in ask(f"{address}?theme=neither")
 
 
 def test_whoever_asks_for_a_session_is_told_that_there_is_none(address):

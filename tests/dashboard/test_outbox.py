@@ -24,8 +24,12 @@ class Socket:
         self.known: set[str] = set()
         self.unknown: list[str] = []
         self.seen = 0
+        self.is_closed = False
         self._fails_at = fails_at
         self.write_lock = SimpleNamespace(_block=SimpleNamespace(_value=1))
+
+    def close(self) -> None:
+        self.is_closed = True
 
     async def send_message(self, message) -> None:
         self.seen += 1
@@ -96,9 +100,10 @@ def test_a_change_does_not_overtake_what_it_changes(monkeypatch):
     socket = asyncio.run(visit())
     assert socket.seen == 2
     assert socket.unknown == []
+    assert not socket.is_closed
 
 
-def test_what_cannot_be_sent_does_not_keep_back_the_rest(monkeypatch, caplog):
+def test_a_page_that_misses_a_change_is_told_to_ask_anew(monkeypatch, caplog):
     async def visit():
         visited = Visited(Socket(fails_at=1))
         await visited.call(lambda: text_later(visited, monkeypatch))
@@ -108,3 +113,4 @@ def test_what_cannot_be_sent_does_not_keep_back_the_rest(monkeypatch, caplog):
     socket = asyncio.run(visit())
     assert socket.seen == 3
     assert "the line is down" in caplog.text
+    assert socket.is_closed
