@@ -145,6 +145,6 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:  # run by panel serve --setup
-    import dashboard.shared
+    import dashboard.serving.shared
 
-    dashboard.shared._make = large_engine
+    dashboard.serving.shared._make = large_engine

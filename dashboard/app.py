@@ -9,17 +9,18 @@ from typing import Any
 
 import panel as pn
 
-from dashboard import entrance, stock
 from dashboard.canvas.photograph import PhotographLayer
 from dashboard.components import Notice, Tour
-from dashboard.history import History
+from dashboard.frames.stage import Act, Stage
+from dashboard.keeping.history import History
+from dashboard.keeping.links import Links, restored
+from dashboard.keeping.saved import SavedViews
 from dashboard.latest import explain
-from dashboard.links import Links, restored
-from dashboard.page import FONT, AppPage, page
+from dashboard.plots import stock
 from dashboard.results import Results
-from dashboard.saved import SavedViews
+from dashboard.serving import entrance
+from dashboard.serving.page import FONT, AppPage, page
 from dashboard.session import Session
-from dashboard.stage import Act, Stage
 from dashboard.views.actions import ActionsView
 from dashboard.views.calibration import CalibrationView
 from dashboard.views.clusters import ClustersView

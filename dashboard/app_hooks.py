@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
 
-from dashboard import entrance
 from dashboard.latest import explain
-from dashboard.shared import get_engine
+from dashboard.serving import entrance
+from dashboard.serving.shared import get_engine
 
 log = logging.getLogger(__name__)
 # panel serve shows what bokeh says; that the page is ready belongs beside it.
@@ -24,7 +24,7 @@ entrance.install()
 
 def _warm_up(on_loop: Callable[..., None]) -> None:
     """Step by step, what a visitor waits for first; a step that fails leaves out none."""
-    from dashboard import warm
+    from dashboard.serving import warm
 
     for step in (
         lambda: on_loop(warm.build_once, get_engine()),

@@ -1,7 +1,7 @@
 """The page: ``panel serve dashboard``."""
 
 from dashboard.app import create_app, error_page
-from dashboard.shared import get_engine
+from dashboard.serving.shared import get_engine
 
 try:
     page = create_app(get_engine())

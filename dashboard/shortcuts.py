@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard.history import History
+from dashboard.keeping.history import History
 from dashboard.session import REGIONS_PX, Session
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dashboard.pictures import HIGHLIGHT
+from dashboard.plots.pictures import HIGHLIGHT
 from dashboard.session.overrides import Overrides, Verdict
 from xrfengine.cube import Cube, ElementMaps, Spectrum
 from xrfengine.errors import XRFError

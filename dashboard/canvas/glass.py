@@ -8,7 +8,7 @@ import numpy as np
 import panel as pn
 
 from dashboard.components.map import MapGlass
-from dashboard.display import Display
+from dashboard.plots.display import Display
 from dashboard.results import Results
 from dashboard.session import Session
 

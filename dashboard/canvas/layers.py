@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from bokeh.models import BoxAnnotation, ColorBar, ColumnDataSource, CustomJS
 
-from dashboard import drawing, figures, stock
-from dashboard.canvas import viewport
-from dashboard.display import Display
+from dashboard.canvas import drawing, viewport
 from dashboard.latest import LatestOnly
-from dashboard.pictures import HIGHLIGHT
+from dashboard.plots import figures, stock
+from dashboard.plots.display import Display
+from dashboard.plots.pictures import HIGHLIGHT
 from dashboard.results.regions import RegionFacts
 from dashboard.session import Selection
 from xrfengine.errors import XRFError

@@ -6,9 +6,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure as Figure
 
-from dashboard import figures
-from dashboard.display import CHOICES, Display
-from dashboard.photographs import address_of, shown_on
+from dashboard.keeping.photographs import address_of, shown_on
+from dashboard.plots import figures
+from dashboard.plots.display import CHOICES, Display
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.jobs import CancelToken, Progress

@@ -8,11 +8,11 @@ import numpy as np
 import panel as pn
 from bokeh.models import HoverTool, LinearAxis, Range1d
 
-from dashboard import figures
 from dashboard.components.map import ProfileHead
 from dashboard.names import element_name
-from dashboard.profiles import TOTAL, profiles
+from dashboard.plots import figures
 from dashboard.results import Results
+from dashboard.results.profiles import TOTAL, profiles
 from dashboard.session import Session
 from dashboard.session.map import MOST_BESIDE
 from xrfengine.regions import OKABE_ITO

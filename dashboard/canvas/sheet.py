@@ -9,13 +9,13 @@ import numpy as np
 import panel as pn
 
 from dashboard.components.map import MapSettings
-from dashboard.display import CHOICES, flipped, turned
-from dashboard.figures import MAPPER_NAME
-from dashboard.pictures import MAP_PALETTES, percentile, ramp, window_limits
+from dashboard.frames.sheet import Sheet
+from dashboard.plots.display import CHOICES, flipped, turned
+from dashboard.plots.figures import MAPPER_NAME
+from dashboard.plots.pictures import MAP_PALETTES, percentile, ramp, window_limits
 from dashboard.results import Results
 from dashboard.results.scale import LARGEST_PIXEL_MM, sound_size
 from dashboard.session import COLOURS, NORMALISE, Session
-from dashboard.sheet import Sheet
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 from xrfengine.maps.normalise import scatter_window

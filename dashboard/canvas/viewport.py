@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from dashboard.display import Display
-from dashboard.pictures import outline
+from dashboard.plots.display import Display
+from dashboard.plots.pictures import outline
 
 Join = Literal["max", "mean", "pick"]
 
@@ -58,7 +58,7 @@ class Piece:
     step: int = 1
 
     def runs(self) -> np.ndarray:
-        """The border of a mask, on the picture; see :func:`dashboard.pictures.outline`."""
+        """The border of a mask, on the picture; see :func:`dashboard.plots.pictures.outline`."""
         offset = np.array([self.left, self.top] * 2, np.float32)
         return (outline(self.image) + np.float32(0.5)) * np.float32(self.step) + offset
 

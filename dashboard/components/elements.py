@@ -26,7 +26,7 @@ class Threshold(Component):
 class Elements(Component):
     """Found elements by share of the area, and the rest by search."""
 
-    found = param.List([], doc="See dashboard.thumbnails.entries.")
+    found = param.List([], doc="See dashboard.plots.thumbnails.entries.")
     all = param.List([], doc="{symbol, name} of every element the model knows.")
     value = param.String("")
     note = param.String("")
@@ -37,7 +37,7 @@ class Elements(Component):
 class SmallMaps(Component):
     """A strip of small maps; a click chooses the element, hovering shows it in a figure."""
 
-    items = param.List([], doc="See dashboard.thumbnails.entries; with src.")
+    items = param.List([], doc="See dashboard.plots.thumbnails.entries; with src.")
     figure = param.String("", doc="Name of the figure that previews; pixel centres whole numbers.")
     shape = param.Tuple((1, 1), length=2, doc="(width, height) of the picture in pixels.")
     problem = param.String("", doc="Why nothing can be shown.")
@@ -48,7 +48,7 @@ class SmallMaps(Component):
 class MapGrid(Component):
     """All maps at once, as large as they fit; a click chooses the element."""
 
-    items = param.List([], doc="See dashboard.thumbnails.entries; with src, empty until drawn.")
+    items = param.List([], doc="See dashboard.plots.thumbnails; with src, empty until drawn.")
     aspect = param.Number(1.0, doc="Width of a map over its height.")
     value = param.String("")
     busy = param.Boolean(False)
@@ -61,7 +61,7 @@ class PeriodicTable(Component):
     """Every element in its place; a click chooses, a second action overrules."""
 
     cells = param.List([], doc="{symbol, number, name, known, measured, lines} with (name, keV).")
-    found = param.List([], doc="See dashboard.thumbnails.entries.")
+    found = param.List([], doc="See dashboard.plots.thumbnails.entries.")
     value = param.String("")
     kind = param.String("probability", doc="Of the maps.")
     detail = param.Dict({}, doc="{symbol, src, top, threshold} of the chosen element.")

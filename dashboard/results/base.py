@@ -9,8 +9,8 @@ from typing import Any
 
 import param
 
+from dashboard.keeping.saved import Notes
 from dashboard.latest import Deliver, LatestOnly, session_deliver
-from dashboard.saved import Notes
 from dashboard.session import Session
 from dashboard.shown import READY, State
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import param
 
-from dashboard.exports import analysis_of, source_of
 from dashboard.latest import LatestOnly
 from dashboard.results.base import ResultsBase
+from dashboard.results.exports import analysis_of, source_of
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dashboard.evened import evened
-from dashboard.listing import listing
-from dashboard.pictures import percentile, value_limit
+from dashboard.plots.pictures import percentile, value_limit
+from dashboard.results.evened import evened
+from dashboard.results.listing import listing
 from dashboard.results.overrides import OverrideResults
 from dashboard.results.scale import ScaleResults
 from dashboard.shown import READY, Asked, Painted, State, failed_state

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import param
 
-from dashboard.latest import LatestOnly
-from dashboard.photographs import (
+from dashboard.keeping.photographs import (
     SUFFIXES,
     Pair,
     Photograph,
@@ -21,6 +20,7 @@ from dashboard.photographs import (
     per_pixel,
     registered,
 )
+from dashboard.latest import LatestOnly
 from dashboard.results.base import ResultsBase
 from dashboard.shown import READY, State, failed_state
 from xrfengine.errors import XRFError

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import param
 
-from dashboard.chosen import region_name
 from dashboard.latest import LatestOnly
-from dashboard.outlines import borders
+from dashboard.plots.outlines import borders
+from dashboard.results.chosen import region_name
 from dashboard.results.selection import SelectionResults
 from dashboard.session import Selection
 from dashboard.session.regions import LONGEST_NAME, MOST_REGIONS
@@ -30,7 +30,7 @@ _REMEMBERED = 200
 class RegionFacts:
     """What is known of a kept region.
 
-    ``outline`` holds straight runs, see :func:`dashboard.outlines.borders`.
+    ``outline`` holds straight runs, see :func:`dashboard.plots.outlines.borders`.
     ``identified`` is None until its spectrum is classified, ``maximum`` until the highest counts
     of any pixel are asked for; ``error`` says why it cannot be shown.
     """

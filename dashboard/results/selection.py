@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.chosen import Ground, Masked, selection_title
 from dashboard.results.base import ResultsBase
+from dashboard.results.chosen import Ground, Masked, selection_title
 from dashboard.session import Selection
 from dashboard.shown import READY, Selected, failed_state
 from xrfengine.errors import SettingsError, XRFError

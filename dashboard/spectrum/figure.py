@@ -23,8 +23,8 @@ from bokeh.models import (
     WheelZoomTool,
 )
 
-from dashboard import figures, stock
-from dashboard.pictures import HIGHLIGHT
+from dashboard.plots import figures, stock
+from dashboard.plots.pictures import HIGHLIGHT
 from dashboard.spectrum.heights import AXIS_WORDS, FORMATS
 
 INK = {"light": "#24413f", "dark": "#c9d8d5"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.pictures import spectrum_heights
+from dashboard.plots.pictures import spectrum_heights
 from xrfengine.pictures import spectrum_floor
 
 HEADROOM = 0.26

@@ -8,11 +8,11 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import ActButtons, CopyLink, SavedViewsMenu, TopActions
-from dashboard.history import History
+from dashboard.keeping.history import History
+from dashboard.keeping.links import Links
+from dashboard.keeping.saved import SavedViews
 from dashboard.latest import explain
-from dashboard.links import Links
 from dashboard.results import Results
-from dashboard.saved import SavedViews
 from dashboard.session import Session
 from xrfengine.errors import XRFError
 

@@ -10,7 +10,7 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource
 
 from dashboard.components.spectrum import CalibrationPanel
-from dashboard.pictures import energy_limits, stagger
+from dashboard.plots.pictures import energy_limits, stagger
 from dashboard.results import Results
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session

@@ -6,8 +6,8 @@ import panel as pn
 
 from dashboard.components import Caption, Choice, IconButton, Slider
 from dashboard.components.groups import Clusters
-from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import cluster_colour
+from dashboard.frames.pane import body, pane, show_state, state_cover, title_row
+from dashboard.plots.pictures import cluster_colour
 from dashboard.results import Results
 from dashboard.session import Session
 

@@ -7,14 +7,14 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.compare_pane import OF_ELEMENT, PANE, ROW, ComparePane
-from dashboard.compared import Wanted
+from dashboard.canvas.compare_pane import OF_ELEMENT, PANE, ROW, ComparePane
 from dashboard.components import Choice, Toggle, Tools
-from dashboard.display import CHOICES, Display
-from dashboard.linked import link
 from dashboard.names import element_name
-from dashboard.pictures import MAP_PALETTES
+from dashboard.plots.display import CHOICES, Display
+from dashboard.plots.linked import link
+from dashboard.plots.pictures import MAP_PALETTES
 from dashboard.results import Results
+from dashboard.results.compared import Wanted
 from dashboard.session import Session
 from dashboard.session.compare import MOST_PANES, N_COMPONENTS, SIDE_BY_SIDE, Shown
 

@@ -9,13 +9,13 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard.components.elements import Elements, Threshold
-from dashboard.figures import MAPPER_NAME
 from dashboard.names import element_name
-from dashboard.pictures import MAP_PALETTES, ramp, window_limits
+from dashboard.plots.figures import MAPPER_NAME
+from dashboard.plots.pictures import MAP_PALETTES, ramp, window_limits
+from dashboard.plots.thumbnails import entries
 from dashboard.results import Results
 from dashboard.session import REGIONS_PX, Session
 from dashboard.session.overrides import VERDICTS
-from dashboard.thumbnails import entries
 
 _SECTION = {"padding": "12px 16px", "border-bottom": "1px solid var(--xrf-hairline)"}
 

@@ -8,9 +8,9 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import Choice, Tools
-from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import embedding_limits
-from dashboard.points import COLOUR_NAMES, PointsPlot
+from dashboard.frames.pane import body, pane, show_state, state_cover, title_row
+from dashboard.plots.pictures import embedding_limits
+from dashboard.plots.points import COLOUR_NAMES, PointsPlot
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.shown import failed_state

@@ -11,11 +11,11 @@ from typing import Any
 import panel as pn
 
 from dashboard.components.taking_home import ExportButtons, ExportList
-from dashboard.display import CHOICES
-from dashboard.exports import analysis_of, picture_name
 from dashboard.latest import LatestOnly
 from dashboard.names import element_name
+from dashboard.plots.display import CHOICES
 from dashboard.results import Results
+from dashboard.results.exports import analysis_of, picture_name
 from dashboard.results.reading import MOST_BYTES
 from dashboard.session import Session
 from xrfengine.errors import XRFError

@@ -11,9 +11,9 @@ import panel as pn
 
 from dashboard.components import Slider
 from dashboard.components.groups import LabelsMap, Nodes, Tree
+from dashboard.frames.pane import body, show_state, state_cover
 from dashboard.latest import LatestOnly
-from dashboard.pane import body, show_state, state_cover
-from dashboard.pictures import cluster_colour, energy_limits, labels_picture
+from dashboard.plots.pictures import cluster_colour, energy_limits, labels_picture
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.shown import READY, State

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from dashboard import figures
 from dashboard.canvas.glass import Glass
 from dashboard.canvas.layers import MapCanvas
 from dashboard.canvas.profile import ProfileView
 from dashboard.canvas.sheet import MapSheet
 from dashboard.components import Caption, Choice, DrawingTools, Toggle
-from dashboard.display import CHOICES, Display
+from dashboard.frames.pane import body, pane, show_state, state_cover, title_row
+from dashboard.frames.sheet import Sheet
 from dashboard.names import element_name
-from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import MAP_PALETTES, cluster_colour, window_limits
+from dashboard.plots import figures
+from dashboard.plots.display import CHOICES, Display
+from dashboard.plots.pictures import MAP_PALETTES, cluster_colour, window_limits
 from dashboard.results import Results
 from dashboard.session import Session
-from dashboard.sheet import Sheet
 from dashboard.shown import failed_state, verdict_words
 
 METHOD_NAMES = {

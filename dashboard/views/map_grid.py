@@ -7,9 +7,9 @@ from functools import partial
 import panel as pn
 
 from dashboard.components.elements import MapGrid
+from dashboard.plots.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from dashboard.results import Results
 from dashboard.session import Session
-from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
 
 NAME = "maps"

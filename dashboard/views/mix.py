@@ -8,12 +8,12 @@ import panel as pn
 
 from dashboard.components import Choice, Tools
 from dashboard.components.comparing import MixChannels, MixTriangle, Readout
-from dashboard.display import CHOICES, Display
-from dashboard.linked import LinkedMap, link
-from dashboard.mixed import COLOUR_WORDS, COLOURS, Mixture, MixWanted, mixture
+from dashboard.frames.pane import body, show_state, state_cover
 from dashboard.names import element_name
-from dashboard.pane import body, show_state, state_cover
+from dashboard.plots.display import CHOICES, Display
+from dashboard.plots.linked import LinkedMap, link
 from dashboard.results import Results
+from dashboard.results.mixed import COLOUR_WORDS, COLOURS, Mixture, MixWanted, mixture
 from dashboard.session import Session
 from dashboard.shown import READY, State, failed_state
 

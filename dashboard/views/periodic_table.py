@@ -8,10 +8,10 @@ import panel as pn
 
 from dashboard.components.elements import PeriodicTable
 from dashboard.names import element_name
+from dashboard.plots.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS
-from dashboard.thumbnails import FOLLOWS, LARGE_PX, Thumbnails, entries
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 from xrfengine.lines import SYMBOLS, labelled_lines

@@ -11,14 +11,14 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS
 from bokeh.plotting import figure as Figure
 
-from dashboard import figures
 from dashboard.canvas.photograph import PhotographLayer
 from dashboard.components import Caption, Choice, Slider
 from dashboard.components.comparing import PhotoPoints, PhotoUpload
-from dashboard.linked import LinkedMap, blank_figure
-from dashboard.pane import body, show_state, state_cover
-from dashboard.photographs import MOST_BYTES, address_of
-from dashboard.pictures import value_limit
+from dashboard.frames.pane import body, show_state, state_cover
+from dashboard.keeping.photographs import MOST_BYTES, address_of
+from dashboard.plots import figures
+from dashboard.plots.linked import LinkedMap, blank_figure
+from dashboard.plots.pictures import value_limit
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.shown import READY, State, failed_state

@@ -7,9 +7,9 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import Regions, SelectionCard
-from dashboard.listing import seen
 from dashboard.names import element_name
 from dashboard.results import Results
+from dashboard.results.listing import seen
 from dashboard.results.regions import RegionFacts
 from dashboard.session import OPERATIONS, Session
 from dashboard.session.regions import LONGEST_NAME

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 import panel as pn
 
-from dashboard import figures
-from dashboard.axes import axis_limits, axis_title, on_axis
 from dashboard.components import Choice, Tools
 from dashboard.components.scatter import CorrelationTable, ScatterBar
-from dashboard.pane import body, show_state, state_cover
-from dashboard.points import COLOUR_NAMES, PointsPlot
+from dashboard.frames.pane import body, show_state, state_cover
+from dashboard.plots import figures
+from dashboard.plots.axes import axis_limits, axis_title, on_axis
+from dashboard.plots.points import COLOUR_NAMES, PointsPlot
 from dashboard.results import Results
 from dashboard.session import Selection, Session
 from dashboard.shown import State, failed_state

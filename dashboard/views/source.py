@@ -7,8 +7,8 @@ from typing import Any
 import panel as pn
 
 from dashboard.components import Choice, Facts
-from dashboard.page import NAME
 from dashboard.results import Results
+from dashboard.serving.page import NAME
 from dashboard.session import Session
 from xrfengine.assets import asset
 

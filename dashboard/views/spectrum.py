@@ -9,16 +9,16 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import figures
 from dashboard.components import Caption, Choice, Tools
 from dashboard.components.spectrum import SpectrumStrip
+from dashboard.frames.pane import body, pane, show_state, state_cover, title_row
+from dashboard.frames.sheet import Sheet
 from dashboard.names import element_name
-from dashboard.pane import body, pane, show_state, state_cover, title_row
-from dashboard.pictures import HIGHLIGHT, energy_limits, stagger
+from dashboard.plots import figures
+from dashboard.plots.pictures import HIGHLIGHT, energy_limits, stagger
 from dashboard.results import Results
 from dashboard.results.spectrum import shown_counts
 from dashboard.session import Session
-from dashboard.sheet import Sheet
 from dashboard.shown import READY, State
 from dashboard.spectrum.compared import RegionCurves, area, curves_of, scaled
 from dashboard.spectrum.figure import FAMILY_DASH, GROUND, INK, MODEL, SpectrumFigure

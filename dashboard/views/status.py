@@ -6,7 +6,7 @@ import panel as pn
 from panel.io.callbacks import PeriodicCallback
 
 from dashboard.components import StatusBar
-from dashboard.history import History
+from dashboard.keeping.history import History
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.shortcuts import SHORTCUTS, perform

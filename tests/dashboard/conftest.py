@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.figures import layer
+from dashboard.plots.figures import layer
 from dashboard.results import Results
 from dashboard.session import Session
 

@@ -8,9 +8,9 @@ import numpy as np
 import panel as pn
 
 from dashboard.app import create_app, error_page
-from dashboard.figures import layer
-from dashboard.page import _without_unused, page
+from dashboard.plots.figures import layer
 from dashboard.results import Results
+from dashboard.serving.page import _without_unused, page
 from dashboard.session import Session
 from dashboard.views.map import MapView
 from dashboard.views.spectrum import SpectrumView

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.compared import Wanted, drawn_spectrum, picture
-from dashboard.linked import LinkedMap
-from dashboard.pictures import MAP_PALETTES
+from dashboard.plots.linked import LinkedMap
+from dashboard.plots.pictures import MAP_PALETTES
 from dashboard.results import Results
+from dashboard.results.compared import Wanted, drawn_spectrum, picture
 from dashboard.results.spectrum import TOPIC as CALIBRATION
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.display import Display, flipped, turned
-from dashboard.figures import layer
+from dashboard.plots.display import Display, flipped, turned
+from dashboard.plots.figures import layer
 from dashboard.results import Results
 from dashboard.session import Session
 from dashboard.views.map import MapView

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dashboard.display import Display
-from dashboard.exports import analysis_of, picture_name, source_of
-from dashboard.photographs import Photograph
-from dashboard.pictures import MAP_PALETTES
+from dashboard.keeping.photographs import Photograph
+from dashboard.plots.display import Display
+from dashboard.plots.pictures import MAP_PALETTES
+from dashboard.results.exports import analysis_of, picture_name, source_of
 from dashboard.session import Selection
 from dashboard.views.export import STAGE, Courier, ExportView, groups, size_words
 from xrfengine.errors import XRFError

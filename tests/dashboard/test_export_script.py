@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dashboard.exports import analysis_of, source_of
 from dashboard.results import Results
+from dashboard.results.exports import analysis_of, source_of
 from dashboard.session import Selection, Session
 from xrfengine.engine import Engine
 from xrfengine.export.script import script

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.exports import areas_of
-from dashboard.history import History
+from dashboard.keeping.history import History
 from dashboard.results import Results
+from dashboard.results.exports import areas_of
 from dashboard.session import Session
 from dashboard.views.clusters import ClustersView
 from dashboard.views.grouped import NodesView, TreeView, drawn, node_heights

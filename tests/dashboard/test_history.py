@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.history import MOST_STEPS, ONE_STEP_S, History
+from dashboard.keeping.history import MOST_STEPS, ONE_STEP_S, History
 from dashboard.session import Selection, Session
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from dashboard.canvas import viewport
 from dashboard.canvas.glass import strongest
 from dashboard.canvas.sheet import told_range
-from dashboard.display import Display
-from dashboard.figures import layer
-from dashboard.pictures import MAP_PALETTES, percentile
+from dashboard.plots.display import Display
+from dashboard.plots.figures import layer
+from dashboard.plots.pictures import MAP_PALETTES, percentile
 from dashboard.results import Results
 from dashboard.session import COLOURS, NORMALISE, Session
 from dashboard.views.map import MapView

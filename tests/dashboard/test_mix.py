@@ -7,8 +7,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from dashboard.mixed import MixWanted, mixture
 from dashboard.results import Results
+from dashboard.results.mixed import MixWanted, mixture
 from dashboard.session import Session
 from dashboard.session.compare import FULL_RANGE
 from dashboard.views.mix import MixView

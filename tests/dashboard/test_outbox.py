@@ -14,7 +14,7 @@ from bokeh.server.session import ServerSession
 from panel.io.document import unlocked
 from panel.io.state import set_curdoc
 
-import dashboard.page  # noqa: F401  (puts the queues in place)
+import dashboard.serving.page  # noqa: F401  (puts the queues in place)
 
 
 class Socket:

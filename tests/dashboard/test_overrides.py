@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.history import ONE_STEP_S, History
-from dashboard.listing import is_few, listing, seen
+from dashboard.keeping.history import ONE_STEP_S, History
+from dashboard.plots.thumbnails import entries
 from dashboard.results import Results
+from dashboard.results.listing import is_few, listing, seen
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS, Overrides
-from dashboard.thumbnails import entries
 from dashboard.views.map_grid import MapGridView
 from dashboard.views.periodic_table import PeriodicTableView
 from dashboard.views.small_maps import SmallMapsView

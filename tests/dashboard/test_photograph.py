@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import photographs
 from dashboard.canvas.photograph import PhotographLayer
-from dashboard.display import Display
-from dashboard.photographs import Photographs, decoded, from_note, shown_on
+from dashboard.keeping import photographs
+from dashboard.keeping.photographs import Photographs, decoded, from_note, shown_on
+from dashboard.plots.display import Display
 from dashboard.results import Results
 from dashboard.results.photograph import STORED
 from dashboard.session import Session

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from dashboard import pictures
-from dashboard.pictures import (
+from dashboard.plots import pictures
+from dashboard.plots.pictures import (
     embedding_image,
     embedding_limits,
     energy_limits,

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard import figures
-from dashboard.chosen import region_name
-from dashboard.history import History
-from dashboard.outlines import borders, path, within
+from dashboard.keeping.history import History
+from dashboard.plots import figures
+from dashboard.plots.outlines import borders, path, within
+from dashboard.results.chosen import region_name
 from dashboard.session import Selection, Session
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.regions import RegionsView

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from dashboard.history import History
+from dashboard.keeping.history import History
 from dashboard.session import Selection
 from dashboard.views.export import STAGE, ExportView
 from xrfengine.regions import OKABE_ITO

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dashboard.display import Display
+from dashboard.plots.display import Display
 from dashboard.results import Results
 from dashboard.session import Selection, Session
 from dashboard.shown import Painted

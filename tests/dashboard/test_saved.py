@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from dashboard.saved import MOST_BYTES, Notes, SavedViews
+from dashboard.keeping.saved import MOST_BYTES, Notes, SavedViews
 from dashboard.session import Selection, Session
 from xrfengine.errors import XRFError
 
@@ -29,7 +29,7 @@ def test_a_view_reopens_the_session(views):
 
 def test_only_named_views_are_listed_newest_first(views, monkeypatch):
     times = iter((1.0, 2.0, 3.0))
-    monkeypatch.setattr("dashboard.saved.time.time", lambda: next(times))
+    monkeypatch.setattr("dashboard.keeping.saved.time.time", lambda: next(times))
     views.keep("demo", {"address": {}}, "first")
     views.keep("demo", {"address": {}})
     last = views.keep("demo", {"address": {}}, "last")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.axes import axis_limits, on_axis
+from dashboard.plots.axes import axis_limits, on_axis
 from dashboard.session import Selection, Session
 from dashboard.views.embedding import EmbeddingView
 from dashboard.views.scatter import CorrelationView, ScatterView, paired

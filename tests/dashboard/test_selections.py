@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.display import Display
-from dashboard.drawing import drawn, on_scan
+from dashboard.canvas.drawing import drawn, on_scan
+from dashboard.plots.display import Display
 from dashboard.session import OPERATIONS, Selection
 from dashboard.session.regions import joined
 from xrfengine.regions import runs_of

@@ -7,8 +7,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from dashboard.figures import layer
-from dashboard.history import History
+from dashboard.keeping.history import History
+from dashboard.plots.figures import layer
 from dashboard.results import Results
 from dashboard.results.spectrum import OwnCalibration
 from dashboard.session import Session

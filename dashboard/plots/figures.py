@@ -24,7 +24,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure as Figure
 
-from dashboard.pictures import GREYS, HIGHLIGHT, MAP_COLOURS, MASK_COLOURS
+from dashboard.plots.pictures import GREYS, HIGHLIGHT, MAP_COLOURS, MASK_COLOURS
 
 hv.extension("bokeh", logo=False)
 
@@ -216,7 +216,7 @@ def selection_mailbox(fig: Figure, name: str = "") -> ColumnDataSource:
     one once, at mouse-up, with at most a few hundred vertices. Its column ``how`` begins with what
     was drawn, how it joins the selection (Shift adds, Alt subtracts, both intersect; "-" leaves it
     to the page), the brush's radius, and a number that makes every drawing another one; see
-    :func:`dashboard.drawing.drawn`.
+    :func:`dashboard.canvas.drawing.drawn`.
     """
     mailbox = ColumnDataSource(data={"x": [], "y": [], "how": []}, name=name or None)
     fig.js_on_event("panstart", CustomJS(args={"fig": fig}, code="fig.__keys = cb_obj.modifiers"))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.display import Display
-from dashboard.saved import state_folder
+from dashboard.keeping.saved import state_folder
+from dashboard.plots.display import Display
 from xrfengine.cache import digest, written_whole
 from xrfengine.errors import XRFError
 from xrfengine.registration import Registration, register, residuals
@@ -155,7 +155,7 @@ def shown_on(laid: np.ndarray, display: Display) -> np.ndarray:
 
 
 class Photographs:
-    """Pictures of all data sets, in a folder; None: in :func:`dashboard.saved.state_folder`."""
+    """Pictures of all data sets; folder None: :func:`dashboard.keeping.saved.state_folder`."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or state_folder() / "photographs"

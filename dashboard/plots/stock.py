@@ -11,7 +11,7 @@ from typing import Literal
 from bokeh.plotting import figure as Figure
 from tornado.ioloop import IOLoop
 
-from dashboard import figures
+from dashboard.plots import figures
 
 Kind = Literal["map", "spectrum", "embedding"]
 

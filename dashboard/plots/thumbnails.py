@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.display import CHOICES, Display
 from dashboard.names import element_name
-from dashboard.pictures import MAP_PALETTES, thumbnail, value_limit
+from dashboard.plots.display import CHOICES, Display
+from dashboard.plots.pictures import MAP_PALETTES, thumbnail, value_limit
 from dashboard.results import Results
 from xrfengine.cube import ElementMaps
 from xrfengine.findings import Found

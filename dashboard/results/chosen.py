@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.axes import on_axis
-from dashboard.pictures import inside
+from dashboard.plots.axes import on_axis
+from dashboard.plots.pictures import inside
 from dashboard.session import Selection
 from xrfengine.errors import SettingsError
 from xrfengine.regions import combined, mask_of_runs, polygon_mask, stroke_mask

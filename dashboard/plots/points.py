@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from bokeh.plotting import figure as Figure
 
-from dashboard import drawing, figures, stock
+from dashboard.canvas import drawing
 from dashboard.latest import LatestOnly
-from dashboard.pictures import (
+from dashboard.plots import figures, stock
+from dashboard.plots.pictures import (
     cluster_colour,
     embedding_image,
     points_image,

@@ -23,9 +23,9 @@ from bokeh.models import (
 from bokeh.plotting import figure as Figure
 
 from dashboard.canvas.viewport import WHOLE_UP_TO_PX, Join, joined
-from dashboard.display import Display
-from dashboard.figures import CLEAR, keep_square, layer
-from dashboard.pictures import GREYS, MAP_COLOURS
+from dashboard.plots.display import Display
+from dashboard.plots.figures import CLEAR, keep_square, layer
+from dashboard.plots.pictures import GREYS, MAP_COLOURS
 
 BLANK = np.zeros((1, 1), np.float32)
 _POINTER = "#ff9d00"

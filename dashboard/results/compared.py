@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard.evened import evened, evened_counts, monitor_of
 from dashboard.names import element_name
-from dashboard.pictures import value_limit, window_limits
+from dashboard.plots.pictures import value_limit, window_limits
+from dashboard.results.evened import evened, evened_counts, monitor_of
 from dashboard.session.compare import Shown
 from xrfengine.cube import Calibration, Cube, Spectrum
 from xrfengine.errors import XRFError

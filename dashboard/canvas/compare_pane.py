@@ -8,13 +8,13 @@ from functools import partial
 
 import panel as pn
 
-from dashboard.compared import Picture, Wanted, picture
 from dashboard.components import Choice
 from dashboard.components.comparing import Readout, SmallSpectrum
-from dashboard.display import Display
-from dashboard.linked import LinkedMap
-from dashboard.pane import body, show_state, state_cover
+from dashboard.frames.pane import body, show_state, state_cover
+from dashboard.plots.display import Display
+from dashboard.plots.linked import LinkedMap
 from dashboard.results import Results
+from dashboard.results.compared import Picture, Wanted, picture
 from dashboard.session.compare import Shown
 from dashboard.shown import READY, State, failed_state
 from xrfengine.errors import XRFError

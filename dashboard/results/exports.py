@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dashboard.display import Display
-from dashboard.pictures import MAP_PALETTES, window_limits
-from dashboard.profiles import TOTAL, profiles
+from dashboard.plots.display import Display
+from dashboard.plots.pictures import MAP_PALETTES, window_limits
+from dashboard.results.profiles import TOTAL, profiles
 from xrfengine.errors import XRFError
 from xrfengine.export.analysis import (
     METHOD_FILE,

@@ -9,9 +9,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Line, MultiLine
 from bokeh.plotting import figure as Figure
 
-from dashboard.display import Display
-from dashboard.outlines import path, within
-from dashboard.pictures import HIGHLIGHT
+from dashboard.plots.display import Display
+from dashboard.plots.outlines import path, within
+from dashboard.plots.pictures import HIGHLIGHT
 from dashboard.results.regions import RegionFacts
 from dashboard.session import Selection
 from dashboard.session.regions import OPERATIONS

@@ -13,8 +13,8 @@ from panel.io.resources import LOCAL_DIST, patch_model_css
 from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
-from dashboard import outbox
 from dashboard.components import bundle
+from dashboard.serving import outbox
 from xrfengine.assets import asset
 
 NAME = "Elementscope"

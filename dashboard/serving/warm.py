@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from bokeh.document import Document
 
-from dashboard import stock
 from dashboard.app import compose
-from dashboard.pictures import embedding_image, points_image
+from dashboard.plots import stock
+from dashboard.plots.pictures import embedding_image, points_image
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.engine import Engine

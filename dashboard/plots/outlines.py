@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.pictures import outline
+from dashboard.plots.pictures import outline
 
 
 def borders(mask: np.ndarray) -> np.ndarray:

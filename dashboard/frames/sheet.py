@@ -19,7 +19,7 @@ class Sheet:
 
     Nothing modal: the pane stays in use beside it. The content is built when it is first opened,
     so that pages do not load slower for what few visitors ask for; ``panel`` goes into the pane's
-    :func:`dashboard.pane.body`, ``button`` into its title row.
+    :func:`dashboard.frames.pane.body`, ``button`` into its title row.
 
     Parameters
     ----------

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
+from dashboard.keeping.saved import SavedViews
 from dashboard.latest import Deliver
-from dashboard.saved import SavedViews
 from dashboard.session import Session
 from xrfengine.errors import XRFError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.evened import evened
+from dashboard.results.evened import evened
 from xrfengine.cube import Cube
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
