@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,7 +32,17 @@ PROGRESS_AFTER_S = 0.3
 """Work shorter than this shows no progress: a bar that flashes is worse than none."""
 PROGRESS_EVERY_S = 0.15
 
+_PATIENT_NICE = 10
+
+
+def _step_back() -> None:
+    """Let the processor serve others first; only Linux gives threads a priority of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PATIENT_NICE)
+
+
 _THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xrf-page")
+_PATIENT_THREADS = ThreadPoolExecutor(4, "xrf-patient", initializer=_step_back)
 
 Deliver = Callable[[Callable[[], None]], None]
 
@@ -104,10 +116,19 @@ class LatestOnly:
         Runs a callback where models may be touched; see :func:`session_deliver`.
     jobs : JobList or None
         Where long work is listed and run; None runs it in the page's own threads.
+    is_patient : bool
+        Nobody waits for it: what others wait for goes first. Not for work that is listed.
     """
 
-    def __init__(self, deliver: Deliver | None = None, jobs: JobList | None = None) -> None:
+    def __init__(
+        self,
+        deliver: Deliver | None = None,
+        jobs: JobList | None = None,
+        *,
+        is_patient: bool = False,
+    ) -> None:
         self._deliver = deliver or session_deliver()
+        self._executor: Executor = _PATIENT_THREADS if is_patient else _THREADS
         self._jobs = jobs
         self._token: CancelToken | None = None
         self._task: asyncio.Task | None = None
@@ -238,8 +259,7 @@ class LatestOnly:
 
             self.job = self._jobs.submit(label, listed, cancel=token)
             return self.job.future
-        executor: Executor = _THREADS
-        return executor.submit(work, progress=progress, cancel=token)
+        return self._executor.submit(work, progress=progress, cancel=token)
 
     def _deliver_if_newest(self, token: CancelToken, callback: Callable[[], None]) -> None:
         def checked() -> None:

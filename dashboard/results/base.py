@@ -13,12 +13,31 @@ from dashboard.keeping.saved import Notes
 from dashboard.latest import Deliver, LatestOnly, session_deliver
 from dashboard.session import Session
 from dashboard.shown import READY, State
+from xrfengine.jobs import CancelToken
 
 GRACE_S = 60.0
 """How long an embedding goes on after its visitor left: a page that is loaded anew finds it."""
 
 
 _TURN_S = 0.02
+_LOOKS_S = 0.05
+
+
+class Rest:
+    """When a session's choices changed last, for work that waits until its user rests."""
+
+    def __init__(self, session: Session) -> None:
+        self._last = time.monotonic()
+        session.param.watch(self._stirred, list(session.param))
+
+    def _stirred(self, *events: Any) -> None:
+        self._last = time.monotonic()
+
+    def wait(self, seconds: float, cancel: CancelToken) -> None:
+        """Return once nothing was chosen for so long; raises Cancelled. Not for the loop."""
+        while time.monotonic() < self._last + seconds:
+            cancel.check()
+            time.sleep(_LOOKS_S)
 
 
 class ResultsBase(param.Parameterized):
@@ -62,12 +81,16 @@ class ResultsBase(param.Parameterized):
         self._embedding = LatestOnly(deliver, engine.jobs)
         self._clusters = LatestOnly(deliver, engine.jobs)
         self._further: list[LatestOnly] = []
-        self._effects, self._tree = self.further_work(), self.further_work()
+        self._tree = self.further_work()
+        self._effects = self.further_work(is_patient=True)
+        self._traces = self.further_work(is_patient=True)
         self._wants_embedding = self._has_begun = False
+        self._rest = Rest(session)
 
-    def further_work(self, *, is_listed: bool = False) -> LatestOnly:
+    def further_work(self, *, is_listed: bool = False, is_patient: bool = False) -> LatestOnly:
         """Work of a view of its own: it ends with the session, and is in the job tray if listed."""
-        work = LatestOnly(self.deliver, self.engine.jobs if is_listed else None)
+        jobs = self.engine.jobs if is_listed else None
+        work = LatestOnly(self.deliver, jobs, is_patient=is_patient)
         self._further.append(work)
         return work
 

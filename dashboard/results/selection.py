@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,9 @@ from dashboard.shown import READY, Selected, failed_state
 from xrfengine.errors import SettingsError, XRFError
 from xrfengine.jobs import NEVER, CancelToken, Progress
 
-_STAYS_S, _LOOKS_S = 2.0, 0.05
+_RESTS_S = 2.0
+"""Without a choice, before a selection is searched for traces: that takes the processor for a
+second or two, and whoever goes on choosing would feel it."""
 
 
 class SelectionResults(ResultsBase):
@@ -40,6 +41,7 @@ class SelectionResults(ResultsBase):
     def _follow_selection(self) -> None:
         chosen = self.session.selection
         self._keeps_next = False
+        self._traces.cancel()
         if chosen is None or self.opened is None:
             self._selection.cancel()
             self._masked = None
@@ -130,16 +132,14 @@ class SelectionResults(ResultsBase):
         self._selection.start(identify, then=then, failed=self._cannot_select)
 
     def _search_traces(self, selected: Selected) -> None:
-        """Once one stays with a selection: the search takes the processor for a second or two."""
-        begins = time.monotonic() + _STAYS_S
+        """Once one rests with a selection."""
+        engine, rest = self.engine, self._rest
 
         def search(*, progress: Progress, cancel: CancelToken) -> tuple:
-            while time.monotonic() < begins:
-                cancel.check()
-                time.sleep(_LOOKS_S)
-            return self.engine.identify(selected.spectrum, cancel=cancel)
+            rest.wait(_RESTS_S, cancel)
+            return engine.identify(selected.spectrum, cancel=cancel)
 
-        self._selection.start(
+        self._traces.start(
             search,
             then=lambda verdicts: self._show_identified(selected, verdicts, is_whole=True),
             # What was told before stays.

@@ -138,7 +138,11 @@ class RegionsView(pn.viewable.Viewer):
 
     def _found(self, identified: tuple | None) -> list[dict[str, Any]]:
         return [
-            {"symbol": i.symbol, "name": element_name(i.symbol), "probability": i.probability}
+            {
+                "symbol": i.symbol,
+                "name": element_name(i.symbol),
+                "probability": round(i.probability, 4),
+            }
             for i in seen(identified or (), self.session.overrides)
         ]
 

@@ -305,7 +305,7 @@ class SpectrumView(pn.viewable.Viewer):
         text = [f"{name.line.element} {name.line.name}" for name in names]
         tops = np.array([counts[max(c - 2, 0) : c + 3].max() for c in channels])
         source.data = {
-            "energy": [name.energy_kev for name in names],
+            "energy": [round(name.energy_kev, 4) for name in names],  # to 0.1 eV
             "rate": self._heights.of(tops) if names else [],
             "name": text,
             "text": [""] * len(text),  # the browser says which of them have room, and where

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from dashboard.latest import LatestOnly
-from xrfengine.errors import XRFError
-from xrfengine.jobs import JobList
+from dashboard.results.base import Rest
+from dashboard.session import Session
+from xrfengine.errors import Cancelled, XRFError
+from xrfengine.jobs import NEVER, CancelToken, JobList
 
 
 def chunked(value, n=40, log=None):
@@ -179,3 +185,41 @@ def test_parts_are_shown_before_the_whole_and_none_after_a_newer_request():
         assert len(shown) == begun < count + 5
 
     assert run(steps) == (["whole"], [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority")
+def test_patient_work_steps_back_for_other_work():
+    def priority(*, progress, cancel):
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def main():
+        told = []
+        for is_patient in (True, False):
+            latest = LatestOnly(is_patient=is_patient)
+            latest.start(priority, then=told.append, failed=told.append)
+            await latest.finished()
+        return told
+
+    patient, usual = asyncio.run(main())
+    assert patient > usual
+    assert usual == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_work_that_waits_for_rest_begins_after_the_last_choice():
+    session = Session()
+    rest, began = Rest(session), []
+    thread = threading.Thread(
+        target=lambda: (rest.wait(0.3, NEVER), began.append(time.monotonic()))
+    )
+    thread.start()
+    for element in ("Fe", "Cu", "Pb"):
+        time.sleep(0.15)
+        session.element = element
+    last = time.monotonic()
+    assert not began
+    thread.join(5)
+    assert began[0] - last >= 0.29
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        rest.wait(60.0, token)

@@ -158,7 +158,7 @@ def test_what_is_drawn_on_a_turned_picture_is_kept_as_the_scan_lies():
 
 
 def test_traces_are_searched_for_once_one_stays_with_a_selection(visit, monkeypatch):
-    monkeypatch.setattr("dashboard.results.selection._STAYS_S", 0.3)
+    monkeypatch.setattr("dashboard.results.selection._RESTS_S", 0.3)
     asked = []
 
     async def steps(session, results):
