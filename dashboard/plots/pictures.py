@@ -28,6 +28,8 @@ UNASSIGNED = "#8d9494"
 HIGHLIGHT = "#ff9d00"
 MASK_COLOURS = ("rgba(8,12,12,0.6)", "rgba(0,0,0,0)")
 """Outside of the selection, and inside."""
+KINDS_COMPILED = 32
+"""Clusters, unassigned pixels among them, for which datashader has compiled code at least."""
 
 _CATEGORICAL = tuple(colorcet.b_glasbey_category10)
 
@@ -133,6 +135,14 @@ def _table(points: np.ndarray, values: np.ndarray | None = None, n: int = 0):
     return pd.DataFrame(columns)
 
 
+def _compiled_kinds(n: int) -> int:
+    """Categories to let datashader count for n of them.
+
+    It compiles anew for every number of them, which takes half a second: few numbers serve all.
+    """
+    return max(KINDS_COMPILED, 1 << (n - 1).bit_length())
+
+
 def embedding_image(
     points: np.ndarray,
     limits: tuple[float, float, float, float],
@@ -163,9 +173,10 @@ def embedding_image(
     canvas = ds.Canvas(width, height, x_range=(x0, x1), y_range=(y0, y1))
     if colour_by == "cluster" and values is not None:
         n = int(values.max()) + 2
-        shown = [UNASSIGNED, *(colours or map(cluster_colour, range(n - 1)))]
-        key = {i: shown[i] for i in range(n)}
-        total = canvas.points(_table(points, values + 1, n), "x", "y", ds.by("v", ds.count()))
+        shown = [UNASSIGNED, *(colours or map(cluster_colour, range(n - 1)))][:n]
+        kinds = _compiled_kinds(n)
+        key = dict(enumerate(shown + [UNASSIGNED] * (kinds - n)))
+        total = canvas.points(_table(points, values + 1, kinds), "x", "y", ds.by("v", ds.count()))
         shaded = tf.shade(total, color_key=key, how="eq_hist", min_alpha=140)
     elif colour_by == "element" and values is not None:
         mean = canvas.points(_table(points, values), "x", "y", ds.mean("v"))

@@ -7,7 +7,7 @@ from bokeh.document import Document
 
 from dashboard.app import compose
 from dashboard.plots import stock
-from dashboard.plots.pictures import embedding_image, points_image
+from dashboard.plots.pictures import KINDS_COMPILED, embedding_image, points_image
 from dashboard.results import Results
 from dashboard.session import Session
 from xrfengine.engine import Engine
@@ -35,8 +35,9 @@ def draw_once() -> None:
     """Run datashader's compiled paths once each."""
     points = np.random.default_rng(0).normal(size=(600, 2)).astype(np.float32)
     limits, size = (-3.0, 3.0, -3.0, 3.0), (32, 32)
-    labels = (np.arange(600) % 3 - 1).astype(np.int32)
-    embedding_image(points, limits, size, colour_by="cluster", values=labels)
+    for n_clusters in (KINDS_COMPILED // 2, KINDS_COMPILED):  # it compiles for either
+        labels = (np.arange(600) % (n_clusters + 1) - 1).astype(np.int32)
+        embedding_image(points, limits, size, colour_by="cluster", values=labels)
     embedding_image(points, limits, size, colour_by="density")
     values = np.linspace(0, 1, 600, dtype=np.float32)
     embedding_image(points, limits, size, colour_by="element", values=values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -73,6 +74,19 @@ def test_the_embedding_shows_every_point_in_its_colour():
     assert colours == {pictures.cluster_colour(i) for i in (0, 1, -1)}
     assert image[:20, :20].any()  # row 0 is at the bottom
     assert not image[40:, :20].any()
+
+
+def test_one_compilation_serves_many_numbers_of_clusters(monkeypatch):
+    points = np.random.default_rng(2).normal(size=(300, 2)).astype(np.float32)
+    labels = (np.arange(300) % 4 - 1).astype(np.int32)  # three clusters and none: four kinds
+    drawn = partial(embedding_image, points, (-3, 3, -3, 3), (40, 40), colour_by="cluster")
+    padded = drawn(values=labels)
+    monkeypatch.setattr(pictures, "KINDS_COMPILED", 4)
+    np.testing.assert_array_equal(drawn(values=labels), padded)
+    monkeypatch.undo()
+    kinds = [pictures._compiled_kinds(n) for n in range(2, 250)]
+    assert all(kind >= n for n, kind in enumerate(kinds, 2))
+    assert len(set(kinds)) == 4
 
 
 def test_chosen_points_only():
