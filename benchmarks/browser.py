@@ -147,7 +147,7 @@ def load(context, url: str, page=None) -> tuple[object, float]:
     page.set_viewport_size({"width": 1440, "height": 900})
     start = time.perf_counter()
     page.goto(url, wait_until="commit", timeout=300_000)
-    page.wait_for_function(READY, timeout=300_000, polling="raf")
+    page.wait_for_function(READY, timeout=120_000, polling="raf")
     page.evaluate("() => new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
     return page, 1000 * (time.perf_counter() - start)
 
