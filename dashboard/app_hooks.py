@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from bokeh.settings import settings
 from tornado.ioloop import IOLoop
 
 from dashboard.latest import explain
@@ -20,6 +21,8 @@ _started = threading.Event()
 
 # This file is read before the server is made, which then knows the addresses it answers.
 entrance.install()
+# Bokeh would look through every page for mistakes of ours; the tests do that.
+settings.perform_document_validation = False
 
 
 def _warm_up(on_loop: Callable[..., None]) -> None:

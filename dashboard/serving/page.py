@@ -8,8 +8,9 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
+from bokeh.models import ImportedStyleSheet
 from panel.io.document import with_lock
-from panel.io.resources import LOCAL_DIST, patch_model_css
+from panel.io.resources import LOCAL_DIST, patch_stylesheet
 from panel.reactive import Reactive
 from panel_material_ui.template.base import BASE_TEMPLATE
 
@@ -159,8 +160,9 @@ class AppPage(pmui.Page):
         # Panel does this for the page it answers with; ours may have been kept from before.
         dist_url = f"{pn.state.rel_path}/{LOCAL_DIST}" if pn.state.rel_path else LOCAL_DIST
         doc.template_variables["dist_url"] = dist_url
-        for root in doc.roots:
-            patch_model_css(root, dist_url)
+        for model in doc.models:
+            if isinstance(model, ImportedStyleSheet):
+                patch_stylesheet(model, dist_url)
         doc.template_variables["lean"] = _without_unused
         doc.template_variables["one_layout"] = _ONE_LAYOUT
         doc.template_variables["components_js"] = bundle.url(pn.state.rel_path)

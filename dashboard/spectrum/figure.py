@@ -116,7 +116,7 @@ class SpectrumFigure:
         self, on_peak: Callable[[float], None], on_window: Callable[[float, float, bool], None]
     ) -> None:
         self.model = fig = stock.take("spectrum")
-        self._theme = "light"
+        self._theme, self._scale = "light", ""
         tools = {
             "Move": PanTool(dimensions="width"),
             "Zoom": BoxZoomTool(dimensions="width"),
@@ -178,6 +178,7 @@ class SpectrumFigure:
             lambda attr, old, new: on_window(*(new[name][0] for name in ("low", "high", "final"))),
         )
         fig.on_event(Tap, lambda event: on_peak(float(event.x)))
+        self.follow_axis("log", "mean")
 
     def _add_peaks(self) -> None:
         fig = self.model
@@ -215,8 +216,10 @@ class SpectrumFigure:
 
     def follow_axis(self, scale: str, statistic: str, equal_area: bool = False) -> None:
         axis = self.model.yaxis[0]
-        axis.formatter = CustomJSTickFormatter(code=FORMATS[scale])
-        axis.ticker = SingleIntervalTicker(interval=1) if scale == "log" else AdaptiveTicker()
+        if scale != self._scale:  # for every new model Bokeh looks through the whole page
+            self._scale = scale
+            axis.formatter = CustomJSTickFormatter(code=FORMATS[scale])
+            axis.ticker = SingleIntervalTicker(interval=1) if scale == "log" else AdaptiveTicker()
         axis.axis_label = AXIS_WORDS[statistic] + (", scaled to equal area" if equal_area else "")
         self._hover.tooltips = _told(statistic)
 

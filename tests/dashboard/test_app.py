@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import numpy as np
 import panel as pn
+from bokeh.document import Document
 
 from dashboard.app import create_app, error_page
 from dashboard.plots.figures import layer
@@ -40,6 +42,19 @@ def test_every_pane_is_on_the_page(engine):
         assert whole.get_root() is not None
 
     asyncio.run(main())
+
+
+def test_bokeh_finds_no_mistake_in_the_page(engine, caplog):
+    # The server does not look: it would do so for every visitor.
+    async def main():
+        document = Document()
+        create_app(engine).server_doc(document)
+        with caplog.at_level("WARNING"):
+            document.validate()
+
+    asyncio.run(main())
+    # Sheets are empty until they are opened.
+    assert set(re.findall(r"[EW]-\d+ \((\w+)\)", caplog.text)) == {"EMPTY_LAYOUT"}
 
 
 def test_an_error_at_the_start_is_told_in_plain_words():
