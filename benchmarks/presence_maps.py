@@ -69,10 +69,11 @@ def map_methods(classifier: Classifier, elements: Sequence[str] | None = None) -
 
 
 def by_network(cube: Cube, region_px: int, classifier: Classifier) -> Mapped:
-    """Probability maps and the thresholds that come with the weights."""
+    """Probability maps and their default thresholds."""
     maps = probability_maps(cube, classifier, region_px)
     values = maps.values[:, ::region_px, ::region_px]
-    return Mapped(maps.elements, values, values >= classifier.thresholds[:, None, None])
+    limits = classifier.thresholds_at(maps.counts_per_region)
+    return Mapped(maps.elements, values, values >= limits[:, None, None])
 
 
 def by_windows(cube: Cube, region_px: int, elements: Sequence[str] | None = None) -> Mapped:

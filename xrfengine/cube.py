@@ -232,6 +232,10 @@ class Cube:
             total[row] = counts.sum(axis=1, dtype=np.float64)
         return _read_only(total)
 
+    def counts_per_region(self, region_px: int) -> float:
+        """Median over the pixels of all counts of one, times the pixels of a k×k region."""
+        return float(np.median(self.total_counts)) * region_px**2
+
     @cached_property
     def sum_spectrum(self) -> Spectrum:
         total = np.zeros(self.counts.shape[2])
@@ -272,6 +276,10 @@ class ElementMaps:
         Side of the averaged regions, k.
     source : str
         Digest of the cube the maps came from.
+    model : str
+        Digest of the weights that made them; empty where none did.
+    counts_per_region : float or None
+        Median over the regions of all counts in one, where thresholds depend on it.
     """
 
     elements: tuple[str, ...]
@@ -280,6 +288,7 @@ class ElementMaps:
     region_px: int = 1
     source: str = ""
     model: str = ""
+    counts_per_region: float | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.shape[0] != len(self.elements):
@@ -324,6 +333,7 @@ class ElementMaps:
             "region_px": self.region_px,
             "source": self.source,
             "model": self.model,
+            "counts_per_region": self.counts_per_region,
         }
         return {"values": self.values}, meta
 

@@ -332,7 +332,8 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
         """
         if maps.kind == "probability":
             model = self.classifier
-            known = dict(zip(model.elements, model.thresholds.tolist(), strict=True))
+            limits = model.thresholds_at(maps.counts_per_region)
+            known = dict(zip(model.elements, limits.tolist(), strict=True))
             return {element: known[element] for element in maps.elements}
         return findings.noise_thresholds(maps, self._fit_of(maps, also))
 

@@ -135,7 +135,7 @@ class MapResults:
         self, cube: Cube, method: Method, region_px: int, also: Collection[str] = ()
     ) -> str:
         model = self.classifier.digest if method != "roi" else ""
-        key = digest("maps", cube.digest, method, region_px, model)
+        key = digest("maps", "counted", cube.digest, method, region_px, model)
         return _with(key, also) if method == "fit" else key
 
     def _compute_maps(

@@ -170,6 +170,7 @@ def identified(
     probabilities: np.ndarray,
     instrument: Iterable[str | None] = (),
     *,
+    counts: float | None = None,
     threshold: float | None = None,
     proposed: np.ndarray | None = None,
 ) -> tuple[Identified, ...]:
@@ -181,13 +182,15 @@ def identified(
         In the order of ``classifier.elements``.
     instrument : iterable of str or None
         Elements of the tube, besides argon: their lines need not be the sample's.
+    counts : float or None
+        In all, of the spectrum; see :meth:`~xrfengine.classifier.predict.Classifier.thresholds_at`.
     threshold : float or None
         Of the verification, where it ran; None: those of the classifier.
     proposed : ndarray or None, shape (element,)
         What the network alone said, where the verification ran.
     """
     not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
-    limits = classifier.thresholds
+    limits = classifier.thresholds_at(counts)
     if threshold is not None:
         limits = np.full(len(classifier.elements), threshold)
     before = [None] * len(limits) if proposed is None else [float(p) for p in proposed]
@@ -231,10 +234,10 @@ def identify(
     if verifier is None:
         counts = np.asarray(spectrum.counts)[None, :]
         alone = classifier.probabilities(counts, spectrum.calibration)
-        return identified(classifier, alone[0], (anode,))
+        return identified(classifier, alone[0], (anode,), counts=spectrum.total)
     verified = verify_spectrum(spectrum, classifier, verifier, setup, cancel=cancel)
     if fit_is_left_out(verified.setup):
-        return identified(classifier, verified.proposed[0], (anode,))
+        return identified(classifier, verified.proposed[0], (anode,), counts=spectrum.total)
     return identified(
         classifier,
         verified.probabilities[0],
@@ -257,10 +260,10 @@ def classified_clusters(
     elements = tuple(
         tuple(
             item.symbol
-            for item in identified(classifier, row, (anode,))
+            for item in identified(classifier, row, (anode,), counts=spectrum.total)
             if item.present and not item.is_instrument
         )
-        for row in probabilities
+        for spectrum, row in zip(spectra, probabilities, strict=True)
     )
     return ClusterResult(clustering, spectra, probabilities, elements)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xrfengine.classifier.checkpoint import untrained
 from xrfengine.classifier.evaluate import (
     Verdict,
     labelled_pairs,
@@ -17,7 +18,7 @@ from xrfengine.classifier.evaluate import (
     verdicts_of,
 )
 from xrfengine.classifier.evaluate_simulated import evaluate_simulated
-from xrfengine.classifier.predict import Classifier, save_untrained
+from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.scores import (
     average_precision,
     binary_scores,
@@ -210,7 +211,7 @@ def test_roc_and_average_precision_leave_out_unknown_labels():
 @pytest.mark.parametrize("preset", ["compact", "thesis"])
 def test_simulated_evaluation_writes_figures_and_plots(tmp_path, preset):
     classifier = Classifier.load(
-        save_untrained(tmp_path / "tiny.safetensors", preset=preset, depth=1), device="cpu"
+        untrained(preset=preset, depth=1).save(tmp_path / "tiny.safetensors"), device="cpu"
     )
     fractions: list[float] = []
     result = evaluate_simulated(

@@ -14,7 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from xrfengine.classifier import checkpoint as checkpoints
-from xrfengine.classifier.predict import Classifier, best_device, probability_maps, save_untrained
+from xrfengine.classifier.checkpoint import untrained
+from xrfengine.classifier.predict import Classifier, probability_maps
+from xrfengine.classifier.workers import best_device
 from xrfengine.cube import Calibration, Cube
 from xrfengine.errors import Cancelled, ModelError, SettingsError
 from xrfengine.jobs import CancelToken
@@ -28,7 +30,7 @@ TOLERANCE = 1e-5
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    return save_untrained(path, elements=("Ca", "Fe", "Pb"), depth=1, seed=3)
+    return untrained(elements=("Ca", "Fe", "Pb"), depth=1, seed=3).save(path)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_maps_in_small_pieces_equal_maps_in_large_ones(weights, cube):
 
 
 def test_cancel_is_heard_within_a_fifth_of_a_second(tmp_path):
-    path = save_untrained(tmp_path / "full.safetensors")
+    path = untrained().save(tmp_path / "full.safetensors")
     classifier = Classifier.load(path, device="cpu")
     counts = np.ones((20_000, 1500), np.uint16)
     classifier.probabilities(counts[:100], CALIBRATION)

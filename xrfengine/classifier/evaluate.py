@@ -45,7 +45,7 @@ def verdicts_of(classifier: Classifier) -> Classify:
         return {
             element: Verdict(float(p), bool(p >= threshold))
             for element, p, threshold in zip(
-                classifier.elements, found, classifier.thresholds, strict=True
+                classifier.elements, found, classifier.thresholds_at(spectrum.total), strict=True
             )
         }
 

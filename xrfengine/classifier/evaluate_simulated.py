@@ -67,15 +67,16 @@ def evaluate_simulated(
     simulator = Simulator(simulation, classifier.elements)
     rng = np.random.default_rng((seed, 0xE7A1))
     share = n_spectra / max(n_spectra + n_per_count * len(element_counts), 1)
-    p, y = _answers(classifier, simulator, rng, n_spectra, None, part(progress, 0.0, share), cancel)
-    present = p >= classifier.thresholds
+    p, y, present = _answers(
+        classifier, simulator, rng, n_spectra, None, part(progress, 0.0, share), cancel
+    )
     curves = roc_by_element(p, y, classifier.elements)
     by_number = {}
     for index, number in enumerate(element_counts):
         step = (1.0 - share) / len(element_counts)
         inner = part(progress, share + index * step, share + (index + 1) * step)
-        pn, yn = _answers(classifier, simulator, rng, n_per_count, number, inner, cancel)
-        by_number[str(number)] = binary_scores(pn >= classifier.thresholds, yn)
+        _, yn, said = _answers(classifier, simulator, rng, n_per_count, number, inner, cancel)
+        by_number[str(number)] = binary_scores(said, yn)
     areas = {e: c["auc"] for e, c in curves.items()}
     result = {
         "model": {
@@ -110,13 +111,15 @@ def _answers(
     n_elements: int | None,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and labels of ``n`` fresh spectra, each of shape (n, element)."""
-    answers, labels = [], []
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities, labels and verdicts on ``n`` fresh spectra, each of shape (n, element)."""
+    answers, labels, verdicts = [], [], []
     for done in range(0, n, _PER_INSTRUMENT):
         cancel.check()
         batch = simulator.batch(min(_PER_INSTRUMENT, n - done), rng, n_elements)
         answers.append(classifier.probabilities(batch.counts, batch.calibration, cancel=cancel))
         labels.append(batch.labels)
+        limits = classifier.thresholds_at(batch.counts.sum(axis=1, dtype=np.float64))
+        verdicts.append(answers[-1] >= limits)
         progress(done / n, "simulated spectra" if n_elements is None else f"{n_elements} elements")
-    return np.concatenate(answers), np.concatenate(labels)
+    return np.concatenate(answers), np.concatenate(labels), np.concatenate(verdicts)

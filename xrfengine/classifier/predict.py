@@ -15,9 +15,17 @@ import torch
 
 from xrfengine.assets import asset
 from xrfengine.cache import cache_folder
-from xrfengine.classifier.checkpoint import Checkpoint, load, untrained
+from xrfengine.classifier.checkpoint import Checkpoint, load
+from xrfengine.classifier.dim_thresholds import DimThresholds, dim_path
 from xrfengine.classifier.half import TRIAL, HalfPrecision, trial_spectra
-from xrfengine.classifier.workers import Plan, default_plan, find_plan, in_workers, on_gpu
+from xrfengine.classifier.workers import (
+    Plan,
+    best_device,
+    default_plan,
+    find_plan,
+    in_workers,
+    on_gpu,
+)
 from xrfengine.cube import Calibration, Cube, ElementMaps
 from xrfengine.errors import ModelError, SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, chunks, no_progress
@@ -50,7 +58,9 @@ class Classifier:
     ----------
     elements : tuple of str
     thresholds : ndarray, float32, shape (element,), 0…1
-        Probability from which an element is reported as present.
+        Probability from which an element is reported as present; see :meth:`thresholds_at`.
+    dim : DimThresholds or None
+        How far they are eased for spectra of few counts.
     name : str
         File name without suffix.
     digest : str
@@ -61,7 +71,11 @@ class Classifier:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, name: str = "", device: str | torch.device | None = None
+        self,
+        checkpoint: Checkpoint,
+        name: str = "",
+        device: str | torch.device | None = None,
+        dim: DimThresholds | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.elements = checkpoint.elements
@@ -69,6 +83,7 @@ class Classifier:
         self.thresholds.flags.writeable = False
         self.name = name or checkpoint.preset
         self.digest = checkpoint.digest
+        self.dim = dim if dim is not None and dim.network == self.digest else None
         self.preset = checkpoint.preset
         self.card: dict[str, Any] = checkpoint.card
         self.preprocess = checkpoint.preprocess
@@ -125,7 +140,8 @@ class Classifier:
         Raises
         ------
         ModelError
-            If the weights are missing, damaged, or do not fit their settings.
+            If the weights are missing, damaged, or do not fit their settings; or if the
+            thresholds for dim spectra beside them cannot be read.
         """
         if path is None:
             path = asset("compact.safetensors")
@@ -134,7 +150,26 @@ class Classifier:
                     f"the shipped weights are missing at {path}",
                     "Install the package again, or train some with `xrfengine train`.",
                 )
-        return cls(load(Path(path)), Path(path).stem, device)
+        path = Path(path)
+        dim = DimThresholds.load(dim_path(path)) if dim_path(path).is_file() else None
+        return cls(load(path), path.stem, device, dim)
+
+    def thresholds_at(self, counts: float | np.ndarray | None) -> np.ndarray:
+        """Thresholds for spectra of so many counts, so that dim and bright ones err alike.
+
+        Parameters
+        ----------
+        counts : float or ndarray of shape (n,) or None
+            Total counts of a spectrum; None: the thresholds of the weights.
+
+        Returns
+        -------
+        ndarray, float32, shape (element,) or (n, element), 0…1
+        """
+        if counts is None or self.dim is None:
+            shape = (*np.shape(0.0 if counts is None else counts), len(self.elements))
+            return np.broadcast_to(self.thresholds, shape)
+        return self.dim.eased(self.thresholds, counts)
 
     def index(self, element: str) -> int:
         """Place of an element in the last axis of :meth:`probabilities`.
@@ -259,25 +294,6 @@ class Classifier:
         yield from in_workers(classify, parts, workers, cancel)
 
 
-def best_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for, or the GPU if there is one, or the processor.
-
-    Raises
-    ------
-    SettingsError
-        If the device asked for is not there.
-    """
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise SettingsError(f"unknown device {device!r}", "Use cpu or cuda.") from error
-    if chosen.type not in _CHUNK_WORK or (chosen.type == "cuda" and not torch.cuda.is_available()):
-        raise SettingsError(f"there is no device {device!r} here", "Use cpu.")
-    return chosen
-
-
 def probability_maps(
     cube: Cube,
     classifier: Classifier,
@@ -348,7 +364,7 @@ def probability_maps(
             of_piece = block_sums(cube.counts[rows, columns], k)
         return of_piece.reshape(-1, n_channels)
 
-    n_elements = len(classifier.elements)
+    n_elements, median = len(classifier.elements), cube.counts_per_region(k)
     if before is None:
         values = np.zeros((n_elements, n_y, n_x), dtype=np.float32)
     else:
@@ -356,7 +372,7 @@ def probability_maps(
 
     def maps(of: np.ndarray) -> ElementMaps:
         return ElementMaps(
-            classifier.elements, of, "probability", k, cube.digest, classifier.digest
+            classifier.elements, of, "probability", k, cube.digest, classifier.digest, median
         )
 
     done, shown = 0, time.monotonic()
@@ -380,12 +396,3 @@ def probability_maps(
             shown = time.monotonic()
     progress(1.0, "classified")
     return maps(values)
-
-
-def save_untrained(path: Path, **changes: Any) -> Path:
-    """Write a checkpoint with random weights, for tests of what stands on a classifier.
-
-    ``changes`` go to :func:`~xrfengine.classifier.checkpoint.untrained`, such as
-    ``elements=("Ca", "Fe")`` or ``depth=1``.
-    """
-    return untrained(**changes).save(path)

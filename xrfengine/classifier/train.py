@@ -25,7 +25,6 @@ from xrfengine.cache import written_whole
 from xrfengine.classifier.checkpoint import Checkpoint
 from xrfengine.classifier.feed import Feed, simulated
 from xrfengine.classifier.network import build, n_weights, with_scaled_logits
-from xrfengine.classifier.predict import best_device
 from xrfengine.classifier.recipe import TrainSettings
 from xrfengine.classifier.scores import (
     choose_thresholds,
@@ -33,6 +32,7 @@ from xrfengine.classifier.scores import (
     sigmoid,
     validation_figures,
 )
+from xrfengine.classifier.workers import best_device
 from xrfengine.errors import Cancelled, ModelError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
 

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from xrfengine.cache import digest, written_whole
+from xrfengine.errors import SettingsError
 from xrfengine.jobs import CancelToken
 
 BATCHES = (16, 32, 64)
@@ -36,6 +37,27 @@ _GAIN = 1.05
 
 MOST_CHANGE = 0.02
 """By which half precision may change a probability of the example, or it is not used."""
+
+
+def best_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, or the GPU if there is one, or the processor.
+
+    Raises
+    ------
+    SettingsError
+        If the device asked for is not there.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise SettingsError(f"unknown device {device!r}", "Use cpu or cuda.") from error
+    if chosen.type not in ("cpu", "cuda") or (
+        chosen.type == "cuda" and not torch.cuda.is_available()
+    ):
+        raise SettingsError(f"there is no device {device!r} here", "Use cpu.")
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,8 @@ def _identify(
         classifier,
         best,
         instrument,
+        # The surest of many parts is held to the usual thresholds.
+        counts=spectrum.total if n_spectra == 1 else None,
         threshold=None if verifier is None else verifier.threshold,
         proposed=None if verifier is None else network,
     )

@@ -188,9 +188,16 @@ def _probability(
     if wanted is not None:
         values = np.stack([result[element] for element in wanted])
         result = ElementMaps(
-            wanted, values, result.kind, result.region_px, result.source, result.model
+            wanted,
+            values,
+            result.kind,
+            result.region_px,
+            result.source,
+            result.model,
+            result.counts_per_region,
         )
-    limits = dict(zip(classifier.elements, classifier.thresholds.tolist(), strict=True))
+    thresholds = classifier.thresholds_at(result.counts_per_region)
+    limits = dict(zip(classifier.elements, thresholds.tolist(), strict=True))
     return _of_elements(result, args, model_words(classifier), limits, cube)
 
 

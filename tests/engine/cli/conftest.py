@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xrfengine import cli
-from xrfengine.classifier.predict import save_untrained
+from xrfengine.classifier.checkpoint import untrained
 
 ELEMENTS = ("Ar", "Ca", "Fe", "Pb")
 N = 1024
@@ -16,7 +16,7 @@ N = 1024
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    return str(save_untrained(path, elements=ELEMENTS, depth=1, seed=5))
+    return str(untrained(elements=ELEMENTS, depth=1, seed=5).save(path))
 
 
 @pytest.fixture(scope="module")
