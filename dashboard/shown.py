@@ -94,4 +94,9 @@ def verdict_words(verdict: Verdict) -> str:
 
 
 def failed_state(error: XRFError, action: str = "") -> State:
-    return State("error", error.message, error.hint, action=action)
+    return State("error", capital(error.message), error.hint, action=action)
+
+
+def capital(words: str) -> str:
+    """Words as a sentence begins; messages of the engine begin as they go on behind a colon."""
+    return words[:1].upper() + words[1:]

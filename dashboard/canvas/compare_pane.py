@@ -36,12 +36,16 @@ _KINDS_TOLD = (
     "or under more. Component: what parts of the spectra come and go together (NMF)"
 )
 OF_ELEMENT = ("probability", "fit", "roi")
-_FIRST = {"component": "Nearest to the element", "window": "Energies"}
+_FIRST = {"component": "Nearest", "window": "Energies"}
 PANE = """:host { display: flex; flex-direction: column; min-width: 0; min-height: 0; gap: 0;
-  background: var(--xrf-surface); overflow: hidden; }"""
+  background: var(--xrf-surface); overflow: hidden; container-type: inline-size; }"""
 ROW = """:host { display: flex; flex-flow: row nowrap; align-items: center; flex: none; gap: 8px;
   height: 40px; padding: 0 8px; border-bottom: 1px solid var(--xrf-hairline); overflow: hidden; }
 :host > * { flex: 0 1 auto; min-width: 0; margin: 0 !important; }"""
+_CHOICES = """@container (max-width: 440px) {
+  :host { flex-wrap: wrap; gap: 0 8px; height: auto; min-height: 72px; padding: 4px 8px; }
+  :host > *:first-child { flex-basis: 100%; } }"""
+"""In narrow panes on two lines, that nothing is cut off; in all alike, for the maps stay level."""
 
 
 class ComparePane:
@@ -69,7 +73,7 @@ class ComparePane:
         self._kind.param.watch(self._take_kind, "value")
         self._name.param.watch(self._take_name, "value")
         self._scan.param.watch(self._take_scan, "value")
-        self._readout = Readout(key=key, margin=0, sizing_mode="stretch_width", height=25)
+        self._readout = Readout(key=key, margin=0, sizing_mode="stretch_width")
         self._spectrum = SmallSpectrum(
             margin=0, sizing_mode="stretch_width", height=96, visible=False
         )
@@ -77,7 +81,7 @@ class ComparePane:
         self.layout = pn.Column(
             pn.Row(
                 self._kind, self._name, self._scan,
-                stylesheets=[ROW], margin=0, sizing_mode="stretch_width",
+                stylesheets=[ROW, _CHOICES], margin=0, sizing_mode="stretch_width",
             ),
             body(
                 pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0), self._cover

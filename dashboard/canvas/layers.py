@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColorBar, ColumnDataSource, CustomJS
+from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJS
 
 from dashboard.canvas import drawing, viewport
 from dashboard.latest import LatestOnly
@@ -81,14 +81,7 @@ class MapCanvas:
         fig.toolbar.active_drag = self.tools["Move"]
         self._size = figures.keep_square(fig)
         self._mailbox = figures.selection_mailbox(fig, "xrf-map-mailbox")
-        fig.add_layout(
-            ColorBar(
-                color_mapper=self.mappers["values"], height=8, padding=6, margin=0,
-                label_standoff=4, bar_line_color=None, background_fill_alpha=0,
-                major_tick_line_color=None, border_line_color=None,
-            ),
-            "below",
-        )  # fmt: skip
+        fig.add_layout(figures.colour_bar(self.mappers["values"]), "below")
         fig.min_border = 4
         fig.min_border_right, fig.min_border_left = 16, TOOLS_PX
         # The painting shines through, so that one knows where one is.

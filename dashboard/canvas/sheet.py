@@ -16,6 +16,7 @@ from dashboard.plots.pictures import MAP_PALETTES, percentile, ramp, window_limi
 from dashboard.results import Results
 from dashboard.results.scale import LARGEST_PIXEL_MM, sound_size
 from dashboard.session import COLOURS, NORMALISE, Session
+from dashboard.shown import capital
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 from xrfengine.maps.normalise import scatter_window
@@ -69,7 +70,10 @@ class MapSheet(pn.viewable.Viewer):
         results.param.watch(
             lambda *e: self._show_scale(), ["opened", "pixel_size_mm", "pixel_size_problem"]
         )
+        session.param.watch(lambda *e: self._show_photograph(), "photo_opacity")
+        results.param.watch(lambda *e: self._show_photograph(), "photograph")
         sheet.button.param.watch(lambda *e: self._show_range(), "value")
+        self._show_photograph()
         self._show_choices()
         self._show_scale()
         self._show_range()
@@ -99,6 +103,11 @@ class MapSheet(pn.viewable.Viewer):
                 session.top_percentile = at
             case {"normalise": str(by)} if by in NORMALISE:
                 session.normalise = by
+            case {"do": "photograph"}:
+                self._sheet.close()
+                session.stage = "photo"
+            case {"photo": int(percent)} if 0 <= percent <= 100:
+                session.photo_opacity = percent
             case {"pixel_size": str(text)}:
                 self._take_size(text)
 
@@ -144,12 +153,18 @@ class MapSheet(pn.viewable.Viewer):
                         instrument.tube_kv,
                     )  # fmt: skip
                 except XRFError as error:
-                    not_so["scatter"] = error.message[:1].upper() + error.message[1:]
-        if maps is not None and maps.kind == "probability":
+                    not_so["scatter"] = capital(error.message)
+        is_window = self.results.window is not None
+        if maps is not None and maps.kind == "probability" and not is_window:
             hint = "Probabilities are not evened out: this holds for maps of net counts."
         self._settings.param.update(
             evens=[[by, EVEN_WORDS[by], not_so[by]] for by in NORMALISE], normalise_hint=hint
         )
+
+    def _show_photograph(self) -> None:
+        photo = self.results.photograph
+        is_laid = photo is not None and photo.laid is not None
+        self._settings.photo = self.session.photo_opacity if is_laid else None
 
     def _show_scale(self) -> None:
         opened, results = self.results.opened, self.results
@@ -178,7 +193,7 @@ class MapSheet(pn.viewable.Viewer):
         self._show_evens()
         if (window := results.window) is not None:
             start, usual = window_limits(window)
-            moved, name, unit = self.session.window_threshold, window.name, "counts"
+            moved, name, unit = self.session.window_threshold, window.name, window.unit
             values = window.values
         elif maps is not None and element in maps.elements:
             start, usual = results.starts.get(element, 0.5), results.limit(element)

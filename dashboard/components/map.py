@@ -42,6 +42,7 @@ class MapSettings(Component):
     pixel_size_entered = param.Boolean(False)
     is_cropped = param.Boolean(False)
     is_turned = param.Boolean(False)
+    photo = param.Integer(None, allow_None=True, doc="Opacity, percent; None: no photograph.")
     _script = "map_settings"
 
 

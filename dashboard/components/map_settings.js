@@ -66,6 +66,25 @@ function render({model, view, el}) {
     return section("Scale", h("label", {class: "xrf-row"}, h("span", {class: "xrf-label"}, "Distance of pixels, mm"),
       model.pixel_size_entered && link("stated_size", "as in the file"), field), h("p", {class: "xrf-hint"}, model.pixel_size_hint))
   }
+  const photograph = () => {
+    const open = link("photograph", model.photo == null ? "Lay a photograph over the map" : "Choose or move it")
+    if (model.photo == null) return section("Photograph", open)
+    const input = h("input", {type: "range", class: "xrf-range xrf-plain", min: 0, max: 100, step: 1, value: model.photo, "data-key": "photo",
+      "aria-label": "Photograph over the map, percent"}), value = h("output", {class: "xrf-value"})
+    const paint = () => {
+      value.textContent = +input.value ? `${input.value} %` : "hidden"
+      input.style.setProperty("--at", `${input.value}%`)
+    }
+    input.addEventListener("input", () => {
+      paint()
+      const layer = view.model.document?.get_model_by_name("xrf-map-figure")?.renderers.find((r) => r.name == "photograph")
+      layer?.glyph.setv({global_alpha: {value: input.value / 100}}, {sync: false})
+    })
+    input.addEventListener("change", () => model.send_msg({photo: +input.value}))
+    paint()
+    return section("Photograph", h("div", {class: "xrf-row", title: "0: only the map; 100: only the photograph"},
+      h("span", {class: "xrf-label"}, "Over the map, %"), value), input, open)
+  }
   const picture = () => section("Picture",
     h("div", {class: "xrf-actions"},
       act("rotate_left", "Turn left", "Turn the picture by 90° to the left"), act("rotate_right", "Turn right", "Turn the picture by 90° to the right"),
@@ -74,7 +93,7 @@ function render({model, view, el}) {
       model.is_turned ? "The picture is turned; columns and rows are still told as scanned." : ""),
     (model.is_cropped || model.is_turned) && h("div", {class: "xrf-actions"}, model.is_cropped && link("uncrop", "Whole scan"), link("as_scanned", "As scanned")))
   show(model, view, el, ["palettes", "palette", "range", "percentile", "threshold", "unit", "evens", "normalise", "normalise_hint", "pixel_size_mm",
-    "pixel_size_hint", "pixel_size_entered", "is_cropped", "is_turned"],
-  () => h("div", {class: "xrf-settings"}, colours(), ends(), even(), scale(), picture()))
+    "pixel_size_hint", "pixel_size_entered", "is_cropped", "is_turned", "photo"],
+  () => h("div", {class: "xrf-settings"}, colours(), ends(), even(), scale(), photograph(), picture()))
 }
 export default {render}

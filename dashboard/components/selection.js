@@ -4,12 +4,20 @@ function render({model, view, el}) {
   const key = (event) => {
     if (event.key != "Enter" || event.repeat || event.ctrlKey || event.metaKey || event.defaultPrevented || is_typing(event)) return
     const at = event.composedPath()[0]
-    // Enter on a button is that button's; the page itself and its plots keep the selection.
-    if (["BUTTON", "A", "INPUT"].includes(at?.tagName) || at?.closest?.("button, a, [role=button], [role=combobox]")) return
+    if (at?.tagName == "INPUT" || at?.closest?.("[role=combobox]")) return
+    // Enter on a button that was reached by keys is that button's. One that was clicked, such as the
+    // cluster that is now selected, has had its click: Enter keeps the selection.
+    if (at?.closest?.("button, a, [role=button]")) {
+      if (!pointed || !model.title) return
+      event.preventDefault()
+    }
     keep()  // also where the spectrum is still on its way
   }
-  window.addEventListener("keydown", key)
-  model.on("remove", () => window.removeEventListener("keydown", key))
+  let pointed = false
+  const heed = (event) => { if (event.key != "Enter") pointed = event.type == "pointerdown" }
+  const heard = [["keydown", heed, true], ["pointerdown", heed, true], ["keydown", key]]
+  for (const each of heard) window.addEventListener(...each)
+  model.on("remove", () => { for (const each of heard) window.removeEventListener(...each) })
   show(model, view, el, ["title", "detail", "items", "value", "busy", "above"], () => [
     h("div", {class: "xrf-row"}, h("span", {class: "xrf-label"}, "Selection"),
       model.title && h("button", {class: "xrf-link", "data-key": "clear", title: "Clear the selection (Esc)", onclick: () => model.send_msg({clear: true})}, "clear")),

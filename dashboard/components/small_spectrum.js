@@ -19,7 +19,7 @@ function render({model, view, el}) {
       ends[level] = at
       box.append(h("b", {style: `${percent(kev)};top:${level * 14}px`}, name))
     }
-    for (const kev of ticks) if ((kev - low) / (high - low) < 0.9) box.append(h("small", {style: percent(kev)}, String(kev)))
+    for (const kev of ticks) if ((kev - low) / (high - low) < 0.85) box.append(h("small", {style: percent(kev)}, String(kev)))
     box.append(h("small", {style: "right:0;transform:none"}, "keV"))
     return box
   })

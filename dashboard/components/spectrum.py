@@ -15,7 +15,8 @@ class SpectrumStrip(Component):
     families = param.List([], doc="K, L, M: those of which a line is marked.")
     chips = param.List([], doc="(colour, text, id or empty, whether shown); with an id it toggles.")
     equal = param.Boolean(False, doc="Curves are scaled to the same area.")
-    window = param.String("", doc="The energies that are mapped; empty: none.")
+    window = param.List([], doc="(low, high, lowest, highest, step) in keV; empty: no window.")
+    window_told = param.String("", doc="What is counted between them.")
     mark = param.List([], doc="(text, tooltip) where the energies are not the file's.")
     fit = param.List([], doc="(text, tooltip) of the fit that is shown.")
     _script = "spectrum_strip"

@@ -11,6 +11,7 @@ import holoviews as hv
 import numpy as np
 from bokeh.models import (
     BoxSelectTool,
+    ColorBar,
     ColumnDataSource,
     CustomJS,
     CustomJSTickFormatter,
@@ -96,6 +97,15 @@ def embedding() -> hv.Overlay:
     bright = hv.Image((*places, blank), ["u", "v"]).opts(cmap=[CLEAR, HIGHLIGHT], clim=(-0.5, 1.5))
     layers = [points.opts(hooks=[_named("points")]), bright.opts(hooks=[_named("bright")])]
     return hv.Overlay(layers).opts(xaxis=None, yaxis=None)
+
+
+def colour_bar(mapper: LinearColorMapper) -> ColorBar:
+    """The scale below a map; thousands are set apart."""
+    return ColorBar(
+        color_mapper=mapper, height=8, padding=6, margin=0, label_standoff=4, bar_line_color=None,
+        background_fill_alpha=0, major_tick_line_color=None, border_line_color=None,
+        formatter=NumeralTickFormatter(format="0,0.[0000]"),
+    )  # fmt: skip
 
 
 def render(element: hv.Overlay) -> Figure:

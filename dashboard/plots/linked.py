@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from bokeh.models import (
-    ColorBar,
     ColumnDataSource,
     CustomJS,
     LinearColorMapper,
@@ -24,7 +23,7 @@ from bokeh.plotting import figure as Figure
 
 from dashboard.canvas.viewport import WHOLE_UP_TO_PX, Join, joined
 from dashboard.plots.display import Display
-from dashboard.plots.figures import CLEAR, keep_square, layer
+from dashboard.plots.figures import CLEAR, colour_bar, keep_square, layer
 from dashboard.plots.pictures import GREYS, MAP_COLOURS
 
 BLANK = np.zeros((1, 1), np.float32)
@@ -147,7 +146,7 @@ class LinkedMap:
         else:
             fig.image(**place, source=self.source, color_mapper=self.mapper, name="values")
             layer(fig, "values").glyph.global_alpha = 0.9
-            fig.add_layout(_colour_bar(self.mapper), "below")
+            fig.add_layout(colour_bar(self.mapper), "below")
         self.across, self.down = (
             Span(dimension=d, location=0, line_color=_POINTER, line_width=1, visible=False,
                  level="overlay")
@@ -251,10 +250,3 @@ def blank_figure(key: str) -> Figure:
     fig.axis.visible = False
     fig.grid.visible = False
     return fig
-
-
-def _colour_bar(mapper: LinearColorMapper) -> ColorBar:
-    return ColorBar(
-        color_mapper=mapper, height=8, padding=6, margin=0, label_standoff=4, bar_line_color=None,
-        background_fill_alpha=0, major_tick_line_color=None, border_line_color=None,
-    )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard.names import element_name
 from dashboard.plots.pictures import value_limit, window_limits
-from dashboard.results.evened import evened, evened_counts, monitor_of
+from dashboard.results.evened import evened, evened_counts, evened_window, monitor_of
 from dashboard.session.compare import Shown
 from xrfengine.cube import Calibration, Cube, Spectrum
 from xrfengine.errors import XRFError
@@ -150,13 +150,11 @@ def _window(
         cube, *wanted.window_kev, net=wanted.window_net, region_px=wanted.region_px,
         progress=progress, cancel=cancel,
     )  # fmt: skip
-    by = monitor_of(engine, cube, wanted.normalise, wanted.region_px, cancel)
-    values, errors, unit = evened_counts(window.values, window.errors, by)
-    low, high = window_limits(replace(window, values=values, errors=errors))
-    unit = unit if window.net else unit.removeprefix("net ")
+    window = evened_window(engine, cube, window, wanted.normalise, cancel)
+    low, high = window_limits(window)
     return Picture(
-        values, _NOTHING, (0.0, 1.0), "counts", low, max(high, low + 1e-6), window.name, unit,
-        hides_below=window.net, errors=errors,
+        window.values, _NOTHING, (0.0, 1.0), "counts", low, max(high, low + 1e-6), window.name,
+        window.unit, hides_below=window.net, errors=window.errors,
     )  # fmt: skip
 
 
@@ -226,17 +224,22 @@ def _component(
         windows = engine.maps(cube, "roi", wanted.region_px, cancel=cancel)
         known = wanted.element in windows.elements
         place = nearest_component(factors.values, windows[wanted.element]) if known else 0
-    values = factors.values[place]
     total = float(factors.values[place].sum(dtype=np.float64))
     spectrum = cube.spectrum(
         factors.spectra[place].astype(np.float64) * total, f"component {place + 1}", cube.n_pixels
     )
     likely = likely_elements(engine, cube, spectrum) if total > 0 else ()
+    # The spectra are taken apart as they were measured, with the noise they have; how many counts
+    # of a component a pixel holds can be evened out afterwards, as any counts can.
+    values, unit = factors.values[place], ""
+    by = monitor_of(engine, cube, wanted.normalise, wanted.region_px, cancel)
+    if by is not None:
+        values, unit = values * by.factor, by.unit.removeprefix("net ") + "; "
     # By the largest share first: noise shows as a component, too, but holds few counts.
     return Picture(
         values, _NOTHING, (0.0, 1.0), "counts", 0.0, value_limit(values, "fit"),
         f"Component {place + 1} of {most}",
-        f"{_share(float(factors.share[place]))} of the counts; "
+        f"{unit}{_share(float(factors.share[place]))} of the counts; "
         + (f"likely {', '.join(likely)}" if likely else "no element stands out"),
         hides_below=False, name=wanted.shown.name,
         names=tuple((f"Component {name}", name) for name in names),
@@ -286,4 +289,4 @@ def _named(wanted: Wanted, names: tuple[str, ...], element_of: Any) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.095 else f"{share:.1%}"
+    return f"{share * 100:.0f} %" if share >= 0.095 else f"{share * 100:.1f} %"

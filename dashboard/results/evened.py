@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from xrfengine.cube import Cube, ElementMaps
 from xrfengine.jobs import NEVER, CancelToken
 from xrfengine.maps.normalise import COUNTED, UNITS, Monitor, normalised_error
+from xrfengine.maps.window import WindowMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +76,21 @@ def evened_counts(
         return values, errors, UNITS["none"]
     values = values * by.factor
     return values, normalised_error(values, errors, by), by.unit
+
+
+def evened_window(
+    engine: Any, cube: Cube, window: WindowMap, normalise: str, cancel: CancelToken = NEVER
+) -> WindowMap:
+    """The map of an energy window by the session's ``normalise``.
+
+    Raises
+    ------
+    XRFError
+        If the scan does not know what is asked for.
+    """
+    by = monitor_of(engine, cube, normalise, window.region_px, cancel)
+    if by is None:
+        return window
+    values, errors, unit = evened_counts(window.values, window.errors, by)
+    unit = unit if window.net else unit.removeprefix("net ")
+    return replace(window, values=values, errors=errors, unit=unit)

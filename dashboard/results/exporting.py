@@ -13,6 +13,7 @@ import param
 from dashboard.latest import LatestOnly
 from dashboard.results.base import ResultsBase
 from dashboard.results.exports import analysis_of, source_of
+from dashboard.shown import capital
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 
@@ -71,7 +72,7 @@ class ExportResults(ResultsBase):
         self.param.update(making="", made=path)
 
     def _cannot_make(self, kind: str, error: XRFError) -> None:
-        told = f"{error.message}. {error.hint}" if error.hint else f"{error.message}."
+        told = f"{capital(error.message)}. {error.hint}".rstrip()
         self.param.update(making="", made_problem=(kind, told))
 
     def _not_made(self) -> None:

@@ -90,21 +90,29 @@ def profile_of(session: Any, results: Any) -> Profile | None:
     if not found:
         return None
     curves = tuple(
-        Curve("All counts", values, "counts per pixel")
-        if symbol == TOTAL
-        else Curve(symbol, values, f"{results.unit} per pixel" if results.unit else "")
-        for symbol, _, values in found.values()
+        Curve(
+            "All counts" if along.name == TOTAL else along.name,
+            along.values,
+            f"{along.unit} per pixel" if along.unit else "",
+        )
+        for along in found.values()
     )
-    distance = next(iter(found.values()))[1]
+    distance = next(iter(found.values())).distance_px
     return Profile(session.profile, session.profile_width, distance, curves)
 
 
 def photo_of(session: Any, results: Any) -> Photo | None:
     """The photograph as it lies over the map, where it is shown."""
-    photo, opacity = results.photograph, session.photo_opacity
-    if photo is None or photo.laid is None or opacity == 0:
+    if not is_under_photograph(session, results):
         return None
-    return Photo(photo.name, photo.laid, opacity / 100)
+    photo = results.photograph
+    return Photo(photo.name, photo.laid, session.photo_opacity / 100)
+
+
+def is_under_photograph(session: Any, results: Any) -> bool:
+    """Whether a photograph lies over the map."""
+    photo = results.photograph
+    return photo is not None and photo.laid is not None and session.photo_opacity > 0
 
 
 def window_of(session: Any, results: Any) -> WindowShown | None:
@@ -119,7 +127,7 @@ def window_of(session: Any, results: Any) -> WindowShown | None:
         window.values,
         start if moved is None else moved,
         top,
-        window.net,
+        window.unit,
         window.region_px,
     )
 
@@ -131,16 +139,20 @@ def placement_of(session: Any, shape_yx: tuple[int, int]) -> Placement:
 
 
 def picture_name(session: Any, results: Any) -> str:
-    """Of the file a picture of the shown map is saved to; empty while there is none."""
+    """Of the file a picture of the shown map is saved to; empty while there is none.
+
+    With the photograph, where one lies over the map.
+    """
     opened, maps = results.opened, results.maps
     if opened is None or maps is None or results.map_state.kind == "loading":
         return ""
+    more = "photograph" if is_under_photograph(session, results) else ""
     if results.window is not None:
-        return window_file_name(opened.label, results.window.name) + ".png"
+        return window_file_name(opened.label, results.window.name, more) + ".png"
     if session.element not in maps.elements:
         return ""
     method = METHOD_FILE.get(session.method, session.method)
-    return file_name(opened.label, session.element, method) + ".png"
+    return file_name(opened.label, session.element, method, more) + ".png"
 
 
 def areas_of(results: Any) -> tuple[Area, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,54 @@ from xrfengine.maps.profile import line_profile
 TOTAL = "total"
 
 
-def profiles(session: Any, results: Any) -> dict[str, tuple[str, np.ndarray, np.ndarray]] | None:
-    """By curve (symbol, distance in pixels, values): the chosen element's, those beside it.
+@dataclass(frozen=True, eq=False)
+class Along:
+    """A map along the line.
+
+    Attributes
+    ----------
+    name : str
+        Symbol of an element, a window of energies, or :data:`TOTAL`.
+    unit : str
+        Empty for probabilities.
+    distance_px, values : ndarray, shape (n,)
+    """
+
+    name: str
+    unit: str
+    distance_px: np.ndarray
+    values: np.ndarray
+
+
+def beside_shown(results: Any) -> bool:
+    """Whether elements can stand beside what is shown, on the same axis: their unit is its."""
+    return results.window is None or results.window.unit == results.unit
+
+
+def profiles(session: Any, results: Any) -> dict[str, Along] | None:
+    """By curve: what the map shows, an element or a window of energies, and those beside it.
 
     None where there is no line, or one without length, as a link may hold.
     """
     maps, opened, line = results.maps, results.opened, session.profile
     if line is None or opened is None or maps is None:
         return None
-    images = {}
-    if session.element in maps.elements:
-        images["chosen"] = (session.element, maps[session.element])
-    beside = [s for s in session.profile_beside if s in maps.elements and s != session.element]
-    images |= {f"beside{i}": (symbol, maps[symbol]) for i, symbol in enumerate(beside)}
+    window, unit = results.window, results.unit
+    images: dict[str, tuple[str, str, np.ndarray]] = {}
+    if window is not None:
+        images["chosen"] = (window.name, window.unit, window.values)
+    elif session.element in maps.elements:
+        images["chosen"] = (session.element, unit, maps[session.element])
+    if beside_shown(results):
+        known = [s for s in session.profile_beside if s in maps.elements]
+        beside = [s for s in known if window is not None or s != session.element]
+        images |= {f"beside{i}": (symbol, unit, maps[symbol]) for i, symbol in enumerate(beside)}
     if TOTAL in session.profile_beside:
-        images[TOTAL] = (TOTAL, opened.total_counts)
+        images[TOTAL] = (TOTAL, "counts", opened.total_counts)
     try:
         return {
-            name: (symbol, *line_profile(image, line, session.profile_width))
-            for name, (symbol, image) in images.items()
+            curve: Along(name, unit, *line_profile(image, line, session.profile_width))
+            for curve, (name, unit, image) in images.items()
         }
     except SettingsError:
         return None

@@ -11,6 +11,7 @@ import param
 from dashboard.latest import LatestOnly
 from dashboard.results.regions import RegionResults
 from dashboard.session.regions import LONGEST_NAME, MOST_REGIONS
+from dashboard.shown import capital
 from xrfengine.errors import XRFError
 from xrfengine.jobs import CancelToken, Progress
 from xrfengine.region_outlines import from_geojson
@@ -70,8 +71,7 @@ class ReadResults(RegionResults):
         self.regions_read = (f"{told}; they are in the list at the left.", "")
 
     def _not_read(self, error: XRFError) -> None:
-        told = f"{error.message[:1].upper()}{error.message[1:]}. {error.hint}"
-        self.regions_read = (told, "problem")
+        self.regions_read = (f"{capital(error.message)}. {error.hint}", "problem")
 
 
 def _parsed(text: str | None, file: str) -> object:

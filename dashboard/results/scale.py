@@ -48,6 +48,8 @@ class ScaleResults(ResultsBase):
                 (method, symbol): at * factor if method in COUNTED else at
                 for (method, symbol), at in self.session.thresholds.items()
             }
+            if self.session.window_threshold is not None:
+                self.session.window_threshold *= factor
 
 
 def sound_size(size_mm: Any) -> bool:

@@ -12,6 +12,7 @@ import param
 
 from dashboard.latest import LatestOnly
 from dashboard.results.base import ResultsBase
+from dashboard.results.evened import evened_window
 from dashboard.results.overrides import added
 from dashboard.session.overrides import Overrides
 from dashboard.shown import READY, State, failed_state
@@ -101,7 +102,7 @@ class SpectrumResults(ResultsBase):
         watch(lambda *events: self._follow_maxima(), "statistic")
         watch(lambda *events: self._follow_reading(), ["show_fit", "read_from", "overrides"])
         watch(lambda *events: self._follow_peak(), "peak_kev")
-        watch(self._follow_window, ["energy_window_kev", "window_net", "region_px"])
+        watch(self._follow_window, ["energy_window_kev", "window_net", "region_px", "normalise"])
         watch(lambda *events: self._follow_names(), "peak_names")
         self.param.watch(lambda *events: self._follow_spectra(), ["opened", "selected"])
         self.param.watch(lambda *events: self._follow_names(), "found")
@@ -264,10 +265,16 @@ class SpectrumResults(ResultsBase):
                 self._map_window(self._tried)
 
     def _map_window(self, window: tuple[float, float]) -> None:
-        work = partial(
-            self.engine.window_map, self.opened.cube, *window,
-            net=self.session.window_net, region_px=self.session.region_px,
+        cube, session, normalise = self.opened.cube, self.session, self.session.normalise
+        count = partial(
+            self.engine.window_map, cube, *window, net=session.window_net,
+            region_px=session.region_px,
         )  # fmt: skip
+
+        def work(*, progress: Progress, cancel: CancelToken) -> WindowMap:
+            found = count(progress=progress, cancel=cancel)
+            return evened_window(self.engine, cube, found, normalise, cancel)
+
         self._window.start(
             work,
             then=lambda found: self._show_window(found, window),

@@ -8,6 +8,8 @@ from typing import Any
 
 import param
 
+from xrfengine.lines import SYMBOLS
+
 
 @dataclass(frozen=True)
 class Carried:
@@ -24,6 +26,17 @@ class Carried:
 
 def text(parameter: str) -> Carried:
     return Carried(parameter, str, str)
+
+
+def chemical_element(parameter: str) -> Carried:
+    """Of a chemical element."""
+
+    def read(given: str) -> str:
+        if given not in SYMBOLS[1:]:
+            raise ValueError("is no chemical element up to uranium")
+        return given
+
+    return Carried(parameter, str, read)
 
 
 def choice(parameter: str, choices: Sequence[str]) -> Carried:

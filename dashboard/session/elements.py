@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import param
 
-from dashboard.session.carried import Carried, choice, text, whole
+from dashboard.session.carried import Carried, chemical_element, choice, whole
 from dashboard.session.kept import Kept
 from dashboard.session.overrides import Overrides, Verdict
 
@@ -32,7 +32,7 @@ class ElementChoices(param.Parameterized):
     )
 
     ADDRESS: ClassVar[Mapping[str, Carried]] = {
-        "element": text("element"),
+        "element": chemical_element("element"),
         "method": choice("method", METHODS),
         "region": whole("region_px", 1, 100),
     }

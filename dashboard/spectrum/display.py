@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -18,21 +19,26 @@ _SWITCHES = (
     ),
     (
         "window_net",
-        "Windows less background",
+        "Window less background",
         "From the counts in a dragged window of energies, the background beside it is taken off",
     ),
 )
 
+_LABEL = {"& .MuiFormControlLabel-label": {"fontSize": "14px"}}
 
-def display_panel(session: Session) -> pn.Column:
+
+def display_panel(session: Session, begin_window: Callable[[], None]) -> pn.Column:
     """Switches and buttons; they follow the session."""
     switches = []
     for name, label, description in _SWITCHES:
-        switch = pmui.Switch(label=label, value=getattr(session, name), margin=(4, 12), height=32)
+        switch = pmui.Switch(
+            label=label, value=getattr(session, name), margin=(4, 12), height=32, sx=_LABEL
+        )
         switch.link(session, value=name)
         session.param.watch(lambda event, s=switch: s.param.update(value=event.new), name)
         switches += [switch, _hint(description)]
     buttons = [
+        _button("Energy window at the element", lambda event: begin_window()),
         _button("Energy calibration", lambda event: _open(session, "calibrate")),
         _button("What the model sees", lambda event: _open(session, "preprocess")),
     ]

@@ -161,7 +161,7 @@ class SpectrumFigure:
             hover_line_alpha=0.8, hover_line_width=2, hover_fill_color="#4fc0b5",
             hover_fill_alpha=0.18,
             level="underlay", editable=True, resizable="x", movable="none",
-            min_width=_NARROWEST_KEV, syncable=False,
+            min_width=_NARROWEST_KEV, syncable=False, name="xrf-window-band",
         )  # fmt: skip
         self.pointer = Span(
             dimension="height", line_width=1, line_dash="dotted", location=0, visible=False

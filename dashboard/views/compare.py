@@ -19,8 +19,8 @@ from dashboard.session import Session
 from dashboard.session.compare import MOST_PANES, N_COMPONENTS, SIDE_BY_SIDE, Shown
 
 _FITTED = ("fit", "lines", "ratio")
-_COUNTED = ("fit", "roi", "lines", "window")
-"""What can be evened out; a ratio stays what it is."""
+_COUNTED = ("fit", "roi", "lines", "window", "component")
+"""What can be evened out; a probability and a ratio stay what they are."""
 _STAGE_PX = (1140, 740)
 _AROUND_MAP_PX = 110
 """Room for the maps in a window of 1440×900, and of that what is no map."""

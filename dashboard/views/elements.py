@@ -110,8 +110,9 @@ class RailView(pn.viewable.Viewer):
             start, high = window_limits(window)
             self._threshold.param.update(
                 symbol=window.name, low=0.0, high=high, top=high, start=start,
-                value=self.session.window_threshold, label="Threshold, counts",
-                description=f"Counts per pixel at {window.name}: in colour from here on",
+                value=self.session.window_threshold, label=f"Threshold{_counted(window.unit)}",
+                description=f"{window.unit.capitalize()} per pixel at {window.name}: "
+                "in colour from here on",
             )  # fmt: skip
             return
         maps, element = self.results.maps, self.session.element
@@ -134,14 +135,14 @@ class RailView(pn.viewable.Viewer):
             ramp=ramp(MAP_PALETTES[self.session.colours]),
             start=start,
             value=self.session.threshold,
-            label=f"Threshold{self._counted() or ' for ' + element}",
+            label=f"Threshold{_counted(self.results.unit) or ' for ' + element}",
             description=f"{what}: in colour from here on",
         )
 
-    def _counted(self) -> str:
-        """In what the threshold is told, as a label goes on."""
-        unit = self.results.unit
-        return "" if not unit else ", counts/s" if "second" in unit else ", counts"
+
+def _counted(unit: str) -> str:
+    """In what the threshold is told, as a label goes on."""
+    return "" if not unit else ", counts/s" if "second" in unit else ", counts"
 
 
 def _nearest(region_px: int) -> int:

@@ -15,7 +15,7 @@ from dashboard.latest import LatestOnly
 from dashboard.names import element_name
 from dashboard.plots.display import CHOICES
 from dashboard.results import Results
-from dashboard.results.exports import analysis_of, picture_name
+from dashboard.results.exports import analysis_of, is_under_photograph, picture_name
 from dashboard.results.reading import MOST_BYTES
 from dashboard.session import Session
 from xrfengine.errors import XRFError
@@ -89,18 +89,23 @@ class ExportView:
         self._list: ExportList | None = None
         self._drawing = LatestOnly(results.deliver)
         results.param.watch(
-            lambda *e: self._show_title(), ["maps", "map_state", "opened", "window"]
+            lambda *e: self._show_title(),
+            ["maps", "map_state", "opened", "window", "photograph"],
         )
         results.param.watch(lambda *e: self._show_title(), "making")
         results.param.watch(lambda e: e.new and self._courier.deliver(e.new), "made")
-        session.param.watch(lambda *e: self._show_title(), ["element", "method", "stage"])
+        session.param.watch(
+            lambda *e: self._show_title(), ["element", "method", "stage", "photo_opacity"]
+        )
         self._show_title()
 
     # ---- the top bar
 
     def _take_button(self, data: dict[str, Any]) -> None:
         if data.get("quick"):
-            self._make("png")
+            # The map as it is on the page: where a photograph lies over it, with that.
+            with_photo = is_under_photograph(self.session, self.results)
+            self._make("photo" if with_photo else "png")
         elif data.get("open"):
             self.session.stage = "" if self.session.stage == STAGE else STAGE
         else:
@@ -109,7 +114,7 @@ class ExportView:
     def _show_title(self) -> None:
         self.button.param.update(
             title=picture_name(self.session, self.results),
-            busy=self.results.making == "png",
+            busy=self.results.making in ("png", "photo"),
             is_open=self.session.stage == STAGE,
         )
 

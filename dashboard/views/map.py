@@ -34,6 +34,7 @@ _METHODS_TOLD = (
     "its main line, less the background beside it. By cluster: probability in the summed spectrum "
     "of each cluster"
 )
+_WINDOW = "window"
 _SHORTEST_LINE_PX = 1.0
 _CORNER = ":host { position: absolute !important; left: 4px; top: 4px; z-index: 6; }"
 
@@ -59,12 +60,12 @@ class MapView(pn.viewable.Viewer):
         )  # fmt: skip
         self._tools.link(session, operation="operation")
         session.param.watch(lambda e: self._tools.param.update(operation=e.new), "operation")
-        method = Choice(
+        self._method = method = Choice(
             options=[*METHOD_NAMES.items()], value=session.method, boxed=True, width=168,
             height=32, margin=0, label="What the map shows", description=_METHODS_TOLD,
         )  # fmt: skip
-        method.link(session, value="method")
-        session.param.watch(lambda e: method.param.update(value=e.new), "method")
+        method.param.watch(lambda e: self._take_method(e.new), "value")
+        session.param.watch(lambda *e: self._show_method(), ["method", "energy_window_kev"])
         self._clusters_on = Toggle(
             label="Clusters", icon="bubble_chart", value=session.show_clusters, width=32, margin=0,
             description="Clusters: lay them over the map",
@@ -108,11 +109,25 @@ class MapView(pn.viewable.Viewer):
         session.param.watch(lambda *e: self._show_clusters(), "show_clusters")
         session.param.watch(lambda *e: self._turn(), list(CHOICES))
         session.param.watch(lambda *e: self._show_line(), "profile")
+        self._show_method()
         self._show_state()
         self._show_colours()
 
     def __panel__(self) -> pn.Column:
         return self._layout
+
+    def _take_method(self, method: str) -> None:
+        if method != _WINDOW:
+            self.session.param.update(method=method, energy_window_kev=None)
+
+    def _show_method(self) -> None:
+        """While a window of energies is mapped, it stands among the methods."""
+        is_window = self.session.energy_window_kev is not None
+        more = [("Drawn window", _WINDOW)] if is_window else []
+        self._method.param.update(
+            options=[*METHOD_NAMES.items(), *more],
+            value=_WINDOW if is_window else self.session.method,
+        )
 
     @property
     def _figure(self):
@@ -191,12 +206,13 @@ class MapView(pn.viewable.Viewer):
         window, moved = self.results.window, self.session.window_threshold
         start, high = window_limits(window)
         low = start if moved is None else moved
-        self._glass.tell(window.name, "net counts" if window.net else "counts")
+        self._glass.tell(window.name, window.unit)
         self.canvas.paint("values", window.values, window.errors)
         self.canvas.mappers["values"].update(low=low, high=max(high, low + 1e-6))
-        told = "net counts" if window.net else "counts"
         coarse = f"{window.region_px}×{window.region_px} px" if window.region_px > 1 else ""
-        self._title.param.update(text=window.name, detail=", ".join(filter(None, (told, coarse))))
+        self._title.param.update(
+            text=window.name, detail=", ".join(filter(None, (window.unit, coarse)))
+        )
 
     def _show_colours(self) -> None:
         self.canvas.mappers["values"].palette = list(MAP_PALETTES[self.session.colours])

@@ -170,7 +170,7 @@ class MixView(pn.viewable.Viewer):
                     "colour": f"rgb{colour}",
                     "low": span[0],
                     "high": span[1],
-                    "text": f"{low:,.{digits}f} to {high:,.{digits}f}, {unit}",
+                    "text": f"{low:,.{digits}f} to {high:,.{digits}f}, {unit}".replace("-", "−"),
                 }
                 for symbol, word, colour, span, (low, high) in zip(
                     mixed.elements, words, colours, session.mix_ranges, mixed.limits, strict=True

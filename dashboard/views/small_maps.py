@@ -32,9 +32,10 @@ class SmallMapsView(pn.viewable.Viewer):
         self.session, self.results = session, results
         self._work = results.further_work()
         self._strip = SmallMaps(
-            value=session.element, figure="xrf-map-figure", sizing_mode="stretch_both", margin=0,
+            figure="xrf-map-figure", sizing_mode="stretch_both", margin=0,
             on_message=self._take_message,
         )  # fmt: skip
+        self._show_chosen()
         self._strip.param.watch(lambda e: self._choose(e.new), "value")
         self._layout = pn.Column(
             self._strip, height=112, sizing_mode="stretch_width", margin=0, styles=_STRIP,
@@ -42,14 +43,19 @@ class SmallMapsView(pn.viewable.Viewer):
         )  # fmt: skip
         results.param.watch(lambda *e: self._draw(), ["found", "few", "overruled"])
         session.param.watch(lambda *e: self._draw(), list(FOLLOWS))
-        session.param.watch(lambda e: self._strip.param.update(value=e.new), "element")
+        session.param.watch(lambda *e: self._show_chosen(), ["element", "energy_window_kev"])
 
     def __panel__(self) -> pn.Column:
         return self._layout
 
+    def _show_chosen(self) -> None:
+        # While a window is mapped no element is.
+        is_window = self.session.energy_window_kev is not None
+        self._strip.value = "" if is_window else self.session.element
+
     def _choose(self, symbol: str) -> None:
         if symbol:
-            self.session.element = symbol
+            self.session.param.update(element=symbol, energy_window_kev=None)
 
     def _take_message(self, data: dict) -> None:
         if data.get("all"):

@@ -74,7 +74,7 @@ class SourceView(pn.viewable.Viewer):
         per_pixel = float(opened.total_counts.mean())
         facts = [f"{width:,} × {height:,} px"]
         if self.results.pixel_size_mm:
-            facts.append(f"{self.results.pixel_size_mm:g} mm")
+            facts.append(f"{self.results.pixel_size_mm:g} mm/px")
         digits = 0 if per_pixel >= 100 else 1
         facts.append(f"{per_pixel:,.{digits}f} counts/px")
         facts.append(f"{channels:,} channels")

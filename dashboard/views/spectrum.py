@@ -21,14 +21,14 @@ from dashboard.results.spectrum import shown_counts
 from dashboard.session import Session
 from dashboard.shown import READY, State
 from dashboard.spectrum.compared import RegionCurves, area, curves_of, scaled
+from dashboard.spectrum.cursor import marked_lines, neighbour
+from dashboard.spectrum.edges import edges_around, told_edges, typed_edges
 from dashboard.spectrum.figure import FAMILY_DASH, GROUND, INK, MODEL, SpectrumFigure
 from dashboard.spectrum.heights import Heights
 from dashboard.spectrum.residual import Residual
-from xrfengine.lines import labelled_lines
 
 SCALE_NAMES = {"Linear": "linear", "Log": "log", "√": "sqrt"}
 STATISTIC_NAMES = [["Mean", "mean"], ["Sum", "sum"], ["Maximum", "max"]]
-_LOWEST_MARK_KEV = 0.6
 _CURVES = (("whole", "scan"), ("chosen", "selection"))
 
 
@@ -133,7 +133,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _settings(self) -> Any:
         from dashboard.spectrum.display import display_panel
 
-        return display_panel(self.session)
+        return display_panel(self.session, self._begin_window)
 
     def _ask_peak(self, energy_kev: float) -> None:
         if self.results.opened is not None and energy_kev > 0:
@@ -155,6 +155,14 @@ class SpectrumView(pn.viewable.Viewer):
         elif known is not None:
             self.results.try_window(*window)
 
+    def _begin_window(self) -> None:
+        """Around the chosen element's main line, to be moved from there."""
+        opened, element = self.results.opened, self.session.element
+        edges = edges_around(element, opened.cube) if opened is not None and element else None
+        if edges is not None:
+            self._take_window(*edges)
+            self._display_sheet.close()
+
     def _take_message(self, data: dict[str, Any]) -> None:
         if "step" in data:
             self._step_element(1 if data["step"] > 0 else -1)
@@ -164,6 +172,8 @@ class SpectrumView(pn.viewable.Viewer):
             self.session.hidden_curves = tuple(id for id in known if id in hidden)
         elif "equal" in data:
             self.session.equal_area = bool(data["equal"])
+        elif (edges := typed_edges(data.get("window"))) is not None:
+            self._take_window(*edges, data.get("final") is True)
         elif data.get("act") == "close-window":
             self.session.energy_window_kev = None
         elif data.get("act") == "calibrate":
@@ -174,14 +184,8 @@ class SpectrumView(pn.viewable.Viewer):
         opened, maps = self.results.opened, self.results.maps
         if opened is None or maps is None:
             return
-        energy = opened.whole.energy_kev
-        symbols = list(self.results.engine.classifier.elements)
-        at = symbols.index(self.session.element) if self.session.element in symbols else 0
-        for step in range(1, len(symbols)):
-            symbol = symbols[(at + by * step) % len(symbols)]
-            if labelled_lines(symbol, _LOWEST_MARK_KEV, float(energy[-1])):
-                self.session.element = symbol
-                return
+        symbols, energy = self.results.engine.classifier.elements, opened.whole.energy_kev
+        self.session.element = neighbour(self.session.element, by, symbols, energy)
 
     # ---- what is drawn
 
@@ -271,11 +275,8 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _show_lines(self) -> None:
         opened, fig = self.results.opened, self.figure.model
-        lines = ()
-        if opened is not None and self.session.element:
-            energy = opened.whole.energy_kev
-            low = max(float(energy[0]), _LOWEST_MARK_KEV)
-            lines = labelled_lines(self.session.element, low, float(energy[-1]))
+        energy = None if opened is None else opened.whole.energy_kev
+        lines = () if energy is None else marked_lines(self.session.element, energy)
         x = np.array([line.energy_kev for line in lines])
         y0, y1 = fig.y_range.start, fig.y_range.end
         span = (fig.x_range.reset_end or 40.0) - (fig.x_range.reset_start or 0.0)
@@ -359,7 +360,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _show_strip(self) -> None:
         results, session = self.results, self.session
         opened, theme, reading = results.opened, session.theme, results.reading
-        chips, fit, mark, window = [], [], [], ""
+        chips, fit, mark = [], [], []
         if opened is not None:
             chips = [(INK[theme], "whole scan", "scan")]
             if results.selected is not None:
@@ -376,13 +377,12 @@ class SpectrumView(pn.viewable.Viewer):
                 ]
             if opened.own_calibration is not None:
                 mark = ["Recalibrated", "The energies are not the file's: see or undo it"]
-        if session.energy_window_kev is not None:
-            low, high = session.energy_window_kev
-            window = results.window.name if results.window else f"{low:.2f}–{high:.2f} keV"
         hidden = session.hidden_curves
         self._strip.param.update(
             chips=[(*chip, chip[2] not in hidden) for chip in chips],
-            fit=fit, mark=mark, window=window, equal=session.equal_area,
+            fit=fit, mark=mark, equal=session.equal_area,
+            window=told_edges(session.energy_window_kev, opened and opened.cube),
+            window_told=f"Counts at {results.window.name}" if results.window else "",
         )  # fmt: skip
 
     def _show_state(self) -> None:

@@ -217,7 +217,7 @@ def test_a_window_off_the_spectrum_is_explained(looking):
         session.energy_window_kev = (90.0, 91.0)
         await results.settled()
         assert results.window_state.kind == "error"
-        assert "there are no counts" in view._cover.message
+        assert "There are no counts" in view._cover.message
 
     looking(steps)
 

@@ -41,7 +41,7 @@ def window_view(threshold=2.0):
     view = _VIEWS.analysis_of()
     values = np.linspace(-1, 9, 240, dtype=np.float32).reshape(12, 20)
     return dataclasses.replace(
-        view, window=WindowShown("6.20–6.60 keV", values, threshold, 9.0, net=True)
+        view, window=WindowShown("6.20–6.60 keV", values, threshold, 9.0, unit="net counts")
     )
 
 

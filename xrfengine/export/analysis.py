@@ -161,14 +161,15 @@ class Placement:
 class WindowShown:
     """A map of the counts between two energies, shown instead of an element's.
 
-    ``values`` has the shape (y, x); ``threshold`` and ``top`` are where its colours begin and end.
+    ``values`` has the shape (y, x); ``threshold`` and ``top`` are where its colours begin and end,
+    ``unit`` is that of each pixel.
     """
 
     name: str
     values: np.ndarray
     threshold: float
     top: float
-    net: bool = True
+    unit: str = "net counts"
     region_px: int = 1
 
 

@@ -39,12 +39,9 @@ def write_netcdf(path: Path, analysis: Analysis) -> None:
         {"long_name": "counts of all channels", "units": "counts"},
     )
     if analysis.window is not None:
-        told = "net counts" if analysis.window.net else "counts"
-        data["window"] = (
-            ("y", "x"),
-            analysis.window.values,
-            {"long_name": f"{told} between {analysis.window.name}", "units": "counts"},
-        )
+        told = f"{analysis.window.unit} between {analysis.window.name}"
+        of = "counts/s" if "second" in analysis.window.unit else "counts"
+        data["window"] = (("y", "x"), analysis.window.values, {"long_name": told, "units": of})
     size = facts.pixel_size_mm
     for axis, n in zip(("y", "x"), maps.values.shape[1:], strict=True):
         data = data.assign_coords(

@@ -8,8 +8,9 @@ import io
 import numpy as np
 
 from xrfengine.errors import SettingsError
-from xrfengine.export.analysis import METHOD_WORDS, Analysis, Curve, Profile
+from xrfengine.export.analysis import Analysis, Curve, Profile
 from xrfengine.export.figure import DRAWING, HAIRLINE, INK, MUTED, png_bytes, write
+from xrfengine.export.shown import shown_map
 
 _COLOURS = ("#0b6e6e", "#D55E00", "#0072B2", "#CC79A7")
 _WIDTH_IN, _HEIGHT_IN = 6.4, 3.1
@@ -142,9 +143,10 @@ def _caption(analysis: Analysis, profile: Profile, width: int = 112) -> list[str
     import textwrap
 
     facts = analysis.provenance
-    told = METHOD_WORDS.get(facts.method, facts.method)
-    if analysis.maps.region_px > 1:
-        told += f", averaged over {analysis.maps.region_px}×{analysis.maps.region_px} pixels"
+    shown = shown_map(analysis)
+    told = shown.told
+    if shown.region_px > 1:
+        told += f", averaged over {shown.region_px}×{shown.region_px} pixels"
     model = f"model {facts.model[:8]}, " if facts.model else ""
     sentences = (
         f"{facts.dataset}. {told}, {_where(profile)}.",

@@ -47,14 +47,13 @@ def shown_map(analysis: Analysis) -> ShownMap:
     """
     window = analysis.window
     if window is not None:
-        unit = "net counts" if window.net else "counts"
         return ShownMap(
             window.name,
             window.values,
             window.threshold,
             max(window.top, window.threshold + 1e-6),
-            f"{unit} per pixel",
-            f"{unit.capitalize()} between these energies",
+            f"{window.unit} per pixel",
+            f"{window.unit.capitalize()} between these energies",
             window.region_px,
         )
     maps, element, facts = analysis.maps, analysis.element, analysis.provenance

@@ -35,6 +35,8 @@ class WindowMap:
     errors : ndarray, float32, shape (y, x)
         Their standard errors from counting statistics, ≥ 0.
     region_px : int
+    unit : str
+        Of the values: ``"net counts"``, ``"counts"``, or these by what evens them out.
     """
 
     low_kev: float
@@ -43,6 +45,7 @@ class WindowMap:
     values: np.ndarray
     errors: np.ndarray
     region_px: int = 1
+    unit: str = "net counts"
 
     @property
     def name(self) -> str:
@@ -116,8 +119,9 @@ def window_map(
     values, errors = _averaged(values, variance, region_px)
     edges = cube.calibration.edges_kev(n_channels)
     return WindowMap(
-        float(edges[window.start]), float(edges[window.stop]), net, values, errors, region_px
-    )
+        float(edges[window.start]), float(edges[window.stop]), net, values, errors, region_px,
+        "net counts" if net else "counts",
+    )  # fmt: skip
 
 
 def _averaged(
