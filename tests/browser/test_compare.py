@@ -88,6 +88,38 @@ def test_a_pane_shows_a_ratio_of_lines_and_the_address_keeps_it(visit, address):
     visit.wait_for(lambda: not visit.page.locator(".xrf-compare").is_visible())
 
 
+CUT_OFF = """() => {
+  const cut = [], brush = document.createElement("canvas").getContext("2d")
+  const look = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) look(node.shadowRoot)
+      if (node.tagName != "SELECT" || !node.getClientRects().length) continue
+      const style = getComputedStyle(node)
+      brush.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`
+      const words = node.selectedOptions[0]?.text ?? ""
+      if (brush.measureText(words).width > node.clientWidth - 8) cut.push(words)
+    }
+  }
+  look(document)
+  return cut
+}"""
+"""The choices that have no room for what they show."""
+
+
+def test_no_choice_is_cut_off_in_a_narrow_window(visit, address):
+    visit.page.set_viewport_size({"width": 1280, "height": 800})
+    line = "&profile=2,2,30,20&beside=Pb,total&window=6.2-6.6"
+    open_stage(visit, address, "Maps side by side", f"&panes=fit,window,component{line}")
+    panes = visit.page.locator(".xrf-compare-pane")
+    visit.wait_for(lambda: "Component" in panes.nth(2).locator(".xrf-readout").inner_text())
+    assert visit.page.evaluate(CUT_OFF) == []
+    heights = {panes.nth(i).locator("select").nth(1).bounding_box()["y"] for i in range(3)}
+    assert len(heights) == 1, "the maps begin at one height"
+    visit.page.keyboard.press("Escape")
+    visit.page.get_by_label("Remove the line").wait_for()
+    assert visit.page.evaluate(CUT_OFF) == []
+
+
 def test_three_elements_are_mixed_and_each_can_be_changed(visit, address):
     open_stage(visit, address, "Three elements in one picture", "&mix=Fe,Pb,Cu")
     visit.wait_for(lambda: visit.page.locator(".xrf-mix .xrf-triangle").count() == 1)

@@ -93,3 +93,19 @@ def test_a_photograph_is_sent_marked_and_lies_on_the_map(visit, address):
     )
     above, below = mean_colour(visit, (0.4, 0.48)), mean_colour(visit, (0.55, 0.62))
     assert below[2] > above[2] + 30
+    # Stronger, from the map's own settings; and so it goes into the picture.
+    visit.page.get_by_role("button", name="Map settings").click()
+    strength = visit.page.get_by_label("Photograph over the map, percent")
+    strength.fill("100")
+    visit.wait_for(lambda: "photo=100" in visit.page.url)
+    visit.page.keyboard.press("Escape")
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="PNG").click()
+    assert download.value.suggested_filename.endswith("_photograph.png")
+    picture = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+    red, blue = (
+        (picture[..., a] > 200) & (picture[..., b] < 60) & (picture[..., 1] < 60)
+        for a, b in ((0, 2), (2, 0))
+    )
+    assert min(red.mean(), blue.mean()) > 0.1
+    assert np.nonzero(red)[0].mean() < np.nonzero(blue)[0].mean()

@@ -92,6 +92,12 @@ def test_selecting_in_steps_and_keeping_the_result(visit, address):
     visit.wait_for(lambda: pixels(visit) == 16)
     visit.page.keyboard.press("Enter")
     visit.wait_for(lambda: len(outlines(visit)) == 2)
+    # A cluster that was clicked has the focus, and yet Enter keeps its pixels.
+    visit.page.locator(".xrf-cluster").first.click()
+    visit.wait_for(lambda: pixels(visit) > 100)
+    visit.page.keyboard.press("Enter")
+    visit.wait_for(lambda: len(outlines(visit)) == 3)
+    assert pixels(visit) == 0
 
 
 def test_regions_are_named_shown_combined_and_deleted(visit, address):

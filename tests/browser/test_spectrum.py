@@ -90,6 +90,24 @@ def test_a_window_dragged_over_the_spectrum_is_mapped(visit, address):
     visit.page.mouse.up()
     visit.wait_for(lambda: query(visit)["window"][0].partition("-")[2].startswith("8."))
     visit.wait_for(lambda: visit.pixels("xrf-map-figure") != before)
+    # The edges by keyboard: typed, and moved.
+    edges = [
+        visit.page.get_by_role("spinbutton", name=f"{side} edge") for side in ("Lower", "Upper")
+    ]
+    edges[0].fill("6,2")
+    edges[0].press("Enter")
+    visit.wait_for(lambda: query(visit)["window"][0].startswith("6.2-"))
+    edges[1].fill("6.6")
+    edges[1].press("Tab")
+    visit.wait_for(lambda: query(visit)["window"] == ["6.2-6.6"])
+    edges[1].focus()
+    before = visit.pixels("xrf-map-figure")
+    for _ in range(3):
+        edges[1].press("ArrowUp")  # a channel of 40 eV each
+    visit.wait_for(lambda: query(visit)["window"] == ["6.2-6.72"])
+    assert edges[1].get_attribute("aria-valuetext") == "6.72 keV"
+    assert edges[1].evaluate("(n) => n.getRootNode().activeElement == n")
+    visit.wait_for(lambda: visit.pixels("xrf-map-figure") != before)
     url = visit.page.url
     visit.page.locator(".xrf-spectrum").get_by_label("Back to the element").click()
     visit.wait_for(lambda: "Pb" in title.inner_text())

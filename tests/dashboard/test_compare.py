@@ -268,6 +268,13 @@ def test_counts_side_by_side_are_evened_out_as_on_the_page(engine):
         lines = drawn(engine, shown=Shown("lines", "Fe-K"), normalise="total")
         np.testing.assert_allclose(lines.values, fitted.values, rtol=1e-6)
         np.testing.assert_allclose(lines.errors, fitted.errors, rtol=1e-6)
+        parts = [
+            drawn(engine, shown=Shown("component", "1"), n_components=4, normalise=by)
+            for by in ("none", "total")
+        ]
+        factor = engine.monitor(results.opened.cube, "total").factor
+        np.testing.assert_allclose(parts[1].values, parts[0].values * factor, rtol=1e-6)
+        assert parts[1].detail == f"counts at mean total; {parts[0].detail}"
         session.normalise = "none"
         await results.settled()
         assert view._panes[1].picture.detail == ""

@@ -289,7 +289,11 @@ def test_the_photograph_leaves_as_strong_as_it_lies_over_the_map(visit):
         assert photo.laid is laid
         assert photo.opacity == 0.4
         assert items_of(analysis_of(session, results))["photo"]["ready"]
-        await made(results, "photo")
+        view = ExportView(session, results)
+        assert view.button.title == "Scan-quarters_Hg_probability_photograph.png"
+        view.button._handle_msg({"quick": True})
+        assert results.making == "photo", "the map as it is on the page"
+        await results.settled()
         assert results.made.name == "Scan-quarters_Hg_probability_photograph.png"
 
     visit(steps)

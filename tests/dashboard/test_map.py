@@ -165,6 +165,41 @@ def test_counts_per_second_move_thresholds_and_say_their_unit(engine):
     run(engine, steps)
 
 
+def test_an_energy_window_is_evened_out_and_the_profile_follows_it(engine):
+    async def steps(view, results, session):
+        session.energy_window_kev = (6.2, 6.6)
+        await results.settled()
+        raw = results.window
+        assert view._method.value == "window"
+        curve = layer(view._profile._figure, "chosen").data_source.data
+        np.testing.assert_allclose(curve["value"], raw.values[5], rtol=1e-6)
+        assert curve["words"][0].startswith(f"0.0 px: {raw.name} ")
+        assert view._profile._figure.yaxis[0].axis_label == "Net counts"
+        beside = layer(view._profile._figure, "beside0").data_source.data
+        assert len(beside["value"]) == 0, "a probability has no place on an axis of counts"
+        session.normalise = "total"
+        await results.settled()
+        total = results.opened.total_counts
+        factor = float(total.mean()) / total
+        np.testing.assert_allclose(results.window.values, raw.values * factor, rtol=1e-4)
+        assert results.window.unit == "net counts at mean total"
+        assert "net counts at mean total" in view._title.detail
+        assert view._glass._glass.unit == "net counts at mean total"
+        curve = layer(view._profile._figure, "chosen").data_source.data
+        np.testing.assert_allclose(curve["value"], results.window.values[5], rtol=1e-6)
+        view._method.value = "roi"  # ends the window
+        await results.settled()
+        assert session.energy_window_kev is None
+        curve = layer(view._profile._figure, "chosen").data_source.data
+        np.testing.assert_allclose(curve["value"], results.maps["Fe"][5], rtol=1e-6)
+        session.energy_window_kev = (6.2, 6.6)
+        await results.settled()
+        beside = layer(view._profile._figure, "beside0").data_source.data["value"]
+        np.testing.assert_allclose(beside, results.maps["Pb"][5], rtol=1e-6)
+
+    run(engine, steps, element="Fe", profile=(0.0, 5.0, 31.0, 5.0), profile_beside=("Pb",))
+
+
 def test_what_cannot_even_out_a_scan_is_told(engine):
     async def steps(view, results, session):
         settings = sheet_of(view)

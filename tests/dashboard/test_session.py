@@ -100,6 +100,7 @@ def test_the_address_carries_the_session(choices, thresholds):
         ({"threshold": "high", "element": "Fe"}, "high"),
         ({"threshold": "nan", "element": "Fe"}, "nan"),
         ({"threshold": "0.4"}, "0.4"),
+        ({"element": "Fx"}, "Fx"),
         ({"theme": "pink"}, "light or dark"),
     ],
 )

@@ -199,6 +199,28 @@ def test_the_map_follows_an_edge_that_is_dragged_and_undo_knows_only_where_it_wa
     looking(steps)
 
 
+def test_edges_of_a_window_are_typed_and_begun_at_the_element(looking):
+    async def steps(session, results, view):
+        assert view._strip.window == []
+        view._begin_window()
+        low, high = session.energy_window_kev
+        assert low < 6.40 < high, "around Fe Kα"
+        await results.settled()
+        assert view._strip.window == [low, high, 0.0, pytest.approx(511 * 0.04), 0.04]
+        assert view._strip.window_told == f"Counts at {results.window.name}"
+        view._strip._handle_msg({"window": [6.1, 6.9], "final": False})
+        await results.settled()
+        assert results.window.name == "6.10–6.90 keV"
+        assert session.energy_window_kev == (low, high)
+        view._strip._handle_msg({"window": [6.1, 6.9], "final": True})
+        assert session.energy_window_kev == (6.1, 6.9)
+        for nonsense in ([6.9], ["a", 2], [float("nan"), 2.0], [7.0, 6.0], "x"):
+            view._strip._handle_msg({"window": nonsense, "final": True})
+            assert session.energy_window_kev == (6.1, 6.9)
+
+    looking(steps, element="Fe")
+
+
 def test_a_window_from_a_link_is_there_with_its_element(looking):
     async def steps(session, results, view):
         session.restore({"element": "Cu", "window": "6.2-6.6", "net": "0"})
