@@ -98,5 +98,10 @@ def failed_state(error: XRFError, action: str = "") -> State:
 
 
 def capital(words: str) -> str:
-    """Words as a sentence begins; messages of the engine begin as they go on behind a colon."""
-    return words[:1].upper() + words[1:]
+    """Words as a sentence begins; messages of the engine begin as they go on behind a colon.
+
+    >>> capital("there is no scan"), capital("broken.h5 is cut short")
+    ('There is no scan', 'broken.h5 is cut short')
+    """
+    first = words.partition(" ")[0]
+    return words[:1].upper() + words[1:] if first.isalpha() else words
