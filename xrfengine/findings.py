@@ -183,17 +183,16 @@ def identified(
     instrument : iterable of str or None
         Elements of the tube, besides argon: their lines need not be the sample's.
     counts : float or None
-        In all, of the spectrum; see :meth:`~xrfengine.classifier.predict.Classifier.eased`.
+        In all, of the spectrum; see :meth:`~xrfengine.classifier.predict.Classifier.thresholds_at`.
     threshold : float or None
         Of the verification, where it ran; None: those of the classifier.
     proposed : ndarray or None, shape (element,)
         What the network alone said, where the verification ran.
     """
     not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
-    limits = classifier.thresholds
+    limits = classifier.thresholds_at(counts)
     if threshold is not None:
         limits = np.full(len(classifier.elements), threshold)
-    limits = classifier.eased(limits, counts)
     before = [None] * len(limits) if proposed is None else [float(p) for p in proposed]
     rows = zip(classifier.elements, probabilities, limits, before, strict=True)
     verdicts = [
@@ -243,7 +242,6 @@ def identify(
         classifier,
         verified.probabilities[0],
         (anode, None if verified.setup is None else verified.setup.anode),
-        counts=spectrum.total,
         threshold=verifier.threshold,
         proposed=verified.proposed[0],
     )

@@ -65,7 +65,6 @@ class Known:
     """Stands for a network that is sure of the matrix and sees nothing else."""
 
     elements, digest, thresholds = ELEMENTS, "d", np.full(len(ELEMENTS), 0.5)
-    dim, eased = None, Classifier.eased
 
     def __init__(self):
         self.most = []

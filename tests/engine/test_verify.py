@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from xrfengine.classifier.calibrate_verifier import Table, learn
-from xrfengine.classifier.dim_thresholds import DimThresholds
 from xrfengine.classifier.element_peaks import free_lines, peaks_of
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
 from xrfengine.classifier.fit_batch import fit_batch, operators_of
 from xrfengine.classifier.fit_figures import FEATURES, figures, figures_of, left_over
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.fit_solve import fit_bins
-from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.stacked_nnls import stacked_nnls
 from xrfengine.classifier.verify import (
     Verifier,
@@ -71,7 +69,6 @@ class Known:
     """Stands for a network."""
 
     elements, digest, thresholds = ELEMENTS, "d", np.full(len(ELEMENTS), 0.5)
-    dim, eased = None, Classifier.eased
 
     def probabilities(self, counts, calibration, **_):
         return np.stack([proposals(Fe=0.9, Co=0.3)] * len(counts))
@@ -253,7 +250,7 @@ def test_under_electrons_the_network_stands():
     found = verified(counts, said, setup=replace(SETUP, excitation="electrons"))
     np.testing.assert_array_equal(found.probabilities, said)
     np.testing.assert_array_equal(found.present, said >= Known.thresholds)
-    np.testing.assert_array_equal(found.thresholds[0], Known.thresholds)
+    np.testing.assert_array_equal(found.thresholds, Known.thresholds)
     assert not found.fitted.any()
     assert np.isnan(found.z).all()
     assert verified(counts, said).thresholds == pytest.approx(VERIFIER.threshold)
@@ -301,18 +298,3 @@ def test_learning_weighs_what_tells():
     assert apart["verified"]["average_precision"] > 0.95 > apart["network"]["average_precision"]
     assert verifier.network == "d"
     assert apart["verified"]["false_alarms_per_spectrum"] <= 0.06
-
-
-def test_dim_spectra_are_held_to_eased_thresholds():
-    class Dim(Known):
-        dim = DimThresholds((3.0, 5.0), (1.0, 0.0), "d", {})
-
-    bright = counts_of({"Fe": 100_000})
-    pair = np.stack([bright, np.rint(bright / 1000)])
-    said = np.stack([proposals(Fe=0.999)] * 2)
-    strict = replace(VERIFIER, threshold=0.9)
-    found = verify_spectra(pair, CALIBRATION, Dim(), strict, setup=SETUP, proposed=said)
-    assert found.thresholds.shape == said.shape
-    assert found.thresholds[0] == pytest.approx(0.9)
-    assert found.thresholds[1] == pytest.approx(1 / (1 + np.exp(-(np.log(9.0) - 1.0))))
-    np.testing.assert_array_equal(found.present, found.probabilities >= found.thresholds)

@@ -115,7 +115,7 @@ class DimThresholds:
 
         Returns
         -------
-        ndarray of their type, shape (element,) or (n, element)
+        ndarray, float32, shape (element,) or (n, element)
             None above those given, none eased below :data:`LOWEST`.
         """
         return _eased(thresholds, self.ease(counts))
@@ -130,7 +130,7 @@ def _eased(thresholds: np.ndarray, ease: np.ndarray) -> np.ndarray:
     usual = np.asarray(thresholds, dtype=np.float64)
     odds = _odds(usual) - np.asarray(ease)[..., None]
     lowered = np.maximum(1.0 / (1.0 + np.exp(-odds)), LOWEST)
-    return np.minimum(lowered, usual).astype(np.asarray(thresholds).dtype)
+    return np.minimum(lowered, usual).astype(np.float32)
 
 
 def _odds(probability: np.ndarray | float) -> np.ndarray:

@@ -155,18 +155,21 @@ class Classifier:
         return cls(load(path), path.stem, device, dim)
 
     def thresholds_at(self, counts: float | np.ndarray | None) -> np.ndarray:
-        """The thresholds for spectra of so many counts; see :meth:`eased`."""
-        return self.eased(self.thresholds, counts)
+        """Thresholds for spectra of so many counts, so that dim and bright ones err alike.
 
-    def eased(self, thresholds: np.ndarray, counts: float | np.ndarray | None) -> np.ndarray:
-        """Thresholds (element,) for spectra of so many counts, so that dim and bright err alike.
+        Parameters
+        ----------
+        counts : float or ndarray of shape (n,) or None
+            Total counts of a spectrum; None: the thresholds of the weights.
 
-        For counts of shape (n,) the shape is (n, element); None: as for bright ones.
+        Returns
+        -------
+        ndarray, float32, shape (element,) or (n, element), 0…1
         """
         if counts is None or self.dim is None:
-            shape = (*np.shape(0.0 if counts is None else counts), len(thresholds))
-            return np.broadcast_to(thresholds, shape)
-        return self.dim.eased(thresholds, counts)
+            shape = (*np.shape(0.0 if counts is None else counts), len(self.elements))
+            return np.broadcast_to(self.thresholds, shape)
+        return self.dim.eased(self.thresholds, counts)
 
     def index(self, element: str) -> int:
         """Place of an element in the last axis of :meth:`probabilities`.

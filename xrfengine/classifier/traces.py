@@ -218,7 +218,7 @@ def with_traces(
     probabilities, z = verified.probabilities.copy(), verified.z.copy()
     for element, odds in zip(elements, judge.log_odds(features), strict=True):
         column = classifier.elements.index(element)
-        limit = float(verified.thresholds[0, column])
+        limit = float(verified.thresholds[column])
         scaled = np.float32(0.5 + 0.5 * np.tanh(0.5 * (odds + np.log(limit / (1.0 - limit)))))
         # Rounding must not undo the verdict.
         if odds >= 0.0:

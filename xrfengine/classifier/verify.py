@@ -183,9 +183,9 @@ class Verified:
     proposed : ndarray, float32, shape (n, element), 0…1
         Of the network alone.
     present : ndarray of bool, shape (n, element)
-    thresholds : ndarray, shape (n, element)
+    thresholds : ndarray, shape (element,)
         Probability from which an element is present: the verification's, or under electrons those
-        of the network; eased for dim spectra.
+        of the network.
     z : ndarray, float32, shape (n, element)
         Marginal significance in the fit; NaN where an element was not fitted.
     fitted : ndarray of bool, shape (n,)
@@ -272,7 +272,6 @@ def verify_spectra(
     if fit_is_left_out(setup):
         fitted[:] = False
         thresholds = np.array(classifier.thresholds, dtype=np.float64)
-    thresholds = classifier.eased(thresholds, counts.sum(axis=1, dtype=np.float64))
     if fitted.any():
         cancel.check()
         columns = np.array([ELEMENTS.index(e) for e in classifier.elements])
