@@ -65,6 +65,7 @@ class Known:
     """Stands for a network that is sure of the matrix and sees nothing else."""
 
     elements, digest, thresholds = ELEMENTS, "d", np.full(len(ELEMENTS), 0.5)
+    dim, thresholds_at = None, Classifier.thresholds_at
 
     def __init__(self):
         self.most = []
