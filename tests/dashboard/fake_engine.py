@@ -33,6 +33,9 @@ class FakeClassifier:
         self.thresholds = np.full(len(ELEMENTS), 0.5, np.float32)
         self.thresholds[::7] = 0.62
 
+    def thresholds_at(self, counts):
+        return self.thresholds
+
     def probabilities(self, counts, calibration, *, progress=no_progress, cancel=NEVER):
         cancel.check()
         n_channels = counts.shape[1]
