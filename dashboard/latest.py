@@ -15,7 +15,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -164,12 +164,14 @@ class LatestOnly:
         progressed: Callable[[float, str], None] | None = None,
         stopped: Callable[[], None] | None = None,
         arrived: Callable[[Any], None] | None = None,
+        after: Callable[[CancelToken], Awaitable[None]] | None = None,
         label: str = "",
     ) -> CancelToken:
         """Run ``work(progress=…, cancel=…)`` in a thread; must be called on the loop.
 
         With ``arrived``, work is given ``show=``, too, and what it shows meanwhile is handed to
-        ``arrived``: the newest of what is waiting, if the page is slower than the work.
+        ``arrived``: the newest of what is waiting, if the page is slower than the work. With
+        ``after``, that is awaited before work begins and takes no thread meanwhile.
         Exactly one of ``then``, ``failed`` and ``stopped`` (cancelled in the job tray) is
         called at the end, unless a newer request or :meth:`cancel` came first.
         """
@@ -178,7 +180,7 @@ class LatestOnly:
         if arrived is not None:
             work = partial(work, show=self._shower(token, arrived))
         self._task = asyncio.get_running_loop().create_task(
-            self._follow(token, work, then, failed, progressed, stopped, label)
+            self._follow(token, work, then, failed, progressed, stopped, after, label)
         )
         return token
 
@@ -216,8 +218,13 @@ class LatestOnly:
         failed: Callable[[XRFError], None],
         progressed: Callable[[float, str], None] | None,
         stopped: Callable[[], None] | None,
+        after: Callable[[CancelToken], Awaitable[None]] | None,
         label: str,
     ) -> None:
+        if after is not None:
+            await after(token)
+            if token is not self._token:
+                return
         reported: list[Any] = [0.0, ""]
         future = self._submit(work, token, reported, label)
         waiting = asyncio.ensure_future(asyncio.wrap_future(future))

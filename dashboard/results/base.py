@@ -33,11 +33,10 @@ class Rest:
     def _stirred(self, *events: Any) -> None:
         self._last = time.monotonic()
 
-    def wait(self, seconds: float, cancel: CancelToken) -> None:
-        """Return once nothing was chosen for so long; raises Cancelled. Not for the loop."""
-        while time.monotonic() < self._last + seconds:
-            cancel.check()
-            time.sleep(_LOOKS_S)
+    async def of(self, seconds: float, cancel: CancelToken) -> None:
+        """Wait until nothing was chosen for so long, or the work was cancelled."""
+        while (left := self._last + seconds - time.monotonic()) > 0 and not cancel.is_cancelled:
+            await asyncio.sleep(min(left, _LOOKS_S))
 
 
 class ResultsBase(param.Parameterized):

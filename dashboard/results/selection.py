@@ -133,14 +133,14 @@ class SelectionResults(ResultsBase):
 
     def _search_traces(self, selected: Selected) -> None:
         """Once one rests with a selection."""
-        engine, rest = self.engine, self._rest
+        engine = self.engine
 
         def search(*, progress: Progress, cancel: CancelToken) -> tuple:
-            rest.wait(_RESTS_S, cancel)
             return engine.identify(selected.spectrum, cancel=cancel)
 
         self._traces.start(
             search,
+            after=partial(self._rest.of, _RESTS_S),
             then=lambda verdicts: self._show_identified(selected, verdicts, is_whole=True),
             # What was told before stays.
             failed=lambda error: self.param.update(selection_state=failed_state(error)),

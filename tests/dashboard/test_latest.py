@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from dashboard.latest import LatestOnly
 from dashboard.results.base import Rest
 from dashboard.session import Session
-from xrfengine.errors import Cancelled, XRFError
-from xrfengine.jobs import NEVER, CancelToken, JobList
+from xrfengine.errors import XRFError
+from xrfengine.jobs import JobList
 
 
 def chunked(value, n=40, log=None):
@@ -206,20 +207,26 @@ def test_patient_work_steps_back_for_other_work():
 
 
 def test_work_that_waits_for_rest_begins_after_the_last_choice():
-    session = Session()
-    rest, began = Rest(session), []
-    thread = threading.Thread(
-        target=lambda: (rest.wait(0.3, NEVER), began.append(time.monotonic()))
-    )
-    thread.start()
-    for element in ("Fe", "Cu", "Pb"):
-        time.sleep(0.15)
-        session.element = element
-    last = time.monotonic()
-    assert not began
-    thread.join(5)
-    assert began[0] - last >= 0.29
-    token = CancelToken()
-    token.cancel()
-    with pytest.raises(Cancelled):
-        rest.wait(60.0, token)
+    async def main():
+        session, began = Session(), []
+        rest, latest = Rest(session), LatestOnly(is_patient=True)
+
+        def work(*, progress, cancel):
+            began.append(time.monotonic())
+
+        later = {"then": lambda _: None, "failed": began.append, "after": partial(rest.of, 0.3)}
+        latest.start(work, **later)
+        for element in ("Fe", "Cu", "Pb"):
+            await asyncio.sleep(0.15)
+            session.element = element
+        last = time.monotonic()
+        assert not began
+        await latest.finished()
+        assert began[0] - last >= 0.29
+        latest.start(work, **{**later, "after": partial(rest.of, 60.0)})
+        await asyncio.sleep(0.01)
+        latest.cancel()
+        await asyncio.wait_for(latest.finished(), 5.0)
+        assert len(began) == 1
+
+    asyncio.run(main())
