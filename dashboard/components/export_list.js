@@ -29,11 +29,18 @@ function render({model, view, el}) {
             "aria-label": `Download ${each.title}`, title: each.ready ? each.file : each.why,
             onclick: () => model.send_msg({make: each.id})}, icon("download"), "Download"))
   }
+  let heard = ""
+  const reveal = () => {
+    // What came of a file is said at the end of a long list.
+    if (model.read_told[0] == heard) return
+    heard = model.read_told[0]
+    el.querySelector(".xrf-export-read > [role]")?.scrollIntoView({block: "nearest"})
+  }
   show(model, view, el, ["groups", "preview", "caption", "running", "fraction", "message", "problem", "problem_of", "read_told"], () =>
     h("div", {class: "xrf-export"},
-      h("div", {class: "xrf-export-list", "data-scroll": "exports"}, model.groups.map((group) => h("section", {},
+      h("div", {class: "xrf-export-list", "data-scroll": "exports"}, !model.groups.length && h("p", {class: "xrf-hint"}, model.caption), model.groups.map((group) => h("section", {},
         h("h3", {}, group.title), group.items.map(item)))),
       h("figure", {class: "xrf-export-preview"},
-        model.preview ? h("img", {src: model.preview, alt: model.caption}) : h("p", {class: "xrf-hint"}, model.caption))))
+        model.preview ? h("img", {src: model.preview, alt: model.caption}) : model.groups.length > 0 && h("p", {class: "xrf-hint"}, model.caption))), reveal)
 }
 export default {render}

@@ -59,7 +59,10 @@ function render({model, view, el}) {
     tell_edge(field, now)
     return field
   }
-  show(model, view, el, ["element", "element_name", "families", "chips", "equal", "window", "window_told", "mark", "fit"], () => h("div", {class: "xrf-strip-row"},
+  show(model, view, el, ["element", "element_name", "families", "chips", "equal", "window", "window_told", "mark", "fit"], () => {
+    // Names of kept regions take a line of their own, whole.
+    const is_long = model.chips.some(([, , id]) => id && id != "scan" && id != "selection")
+    return h("div", {class: `xrf-strip-row${is_long ? " xrf-strip-two" : ""}`},
     model.element && h("span", {class: "xrf-cursor", role: "group", "aria-label": "Lines of an element", onkeydown: arrows},
       h("button", {class: "xrf-step", "data-key": "previous", title: "Lines of the element before (arrow keys step, too)",
         "aria-label": "Previous element", onclick: () => step(-1)}, icon("chevron_left")),
@@ -79,6 +82,7 @@ function render({model, view, el}) {
     model.window.length > 0 && h("span", {class: "xrf-pill", role: "group", "aria-label": "Energy window", title: model.window_told},
       edge(0, "Lower edge"), "–", edge(1, "Upper edge"), "\u00a0keV",
       h("button", {class: "xrf-step", "data-key": "close", "aria-label": "Back to the element", title: "Back to the map of the element",
-        onclick: () => model.send_msg({act: "close-window"})}, icon("close")))))
+        onclick: () => model.send_msg({act: "close-window"})}, icon("close"))))
+  })
 }
 export default {render}

@@ -380,7 +380,7 @@ class SpectrumView(pn.viewable.Viewer):
         hidden = session.hidden_curves
         self._strip.param.update(
             chips=[(*chip, chip[2] not in hidden) for chip in chips],
-            fit=fit, mark=mark, equal=session.equal_area,
+            fit=fit, mark=mark, equal=session.equal_area, height=64 if results.regions else 32,
             window=told_edges(session.energy_window_kev, opened and opened.cube),
             window_told=f"Counts at {results.window.name}" if results.window else "",
         )  # fmt: skip
