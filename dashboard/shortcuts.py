@@ -24,6 +24,8 @@ class Shortcut:
 SHORTCUTS = (
     Shortcut("Esc", "Close what is open; then clear the selection", "Escape"),
     Shortcut("Enter", "Keep the selection as a region"),
+    Shortcut("Shift", "While drawing: add to the selection"),
+    Shortcut("Alt", "While drawing: take away from the selection"),
     Shortcut("Ctrl+Z", "Undo", "undo"),
     Shortcut("Ctrl+Shift+Z", "Redo", "redo"),
     Shortcut("/", "Search an element", "search"),
@@ -37,6 +39,7 @@ SHORTCUTS = (
         for n, k in enumerate(REGIONS_PX, 1)
     ),
     Shortcut("L", "Logarithmic or linear spectrum", "scale"),
+    Shortcut("↑ ↓", "Move the edge of an energy window, once it has the focus"),
     Shortcut("?", "This help", "stage:help"),
 )
 

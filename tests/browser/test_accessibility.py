@@ -13,7 +13,7 @@ DARK_TOO = ("", "&theme=dark")
     "query",
     [
         "",
-        "?theme=dark",
+        "?theme=dark&window=6.2-6.6&profile=2,2,30,20&beside=total",
         *(f"?open={act}{theme}" for act in ("help", "table", "maps") for theme in DARK_TOO),
     ],
 )

@@ -35,15 +35,20 @@ def engine(tmp_path):
 
 @pytest.fixture
 def visit(engine):
-    """Run ``async def steps(session, results)`` on a session of the fake engine."""
+    """Run ``async def steps(session, results)`` on a session of the fake engine.
 
-    def run(steps, **choices):
+    With ``make``, such as the class of a view, this is made of both before the scan is opened, and
+    given to the steps as a third.
+    """
+
+    def run(steps, make=None, **choices):
         async def main():
             session = Session(**choices)
             results = Results(engine, session)
+            made = () if make is None else (make(session, results),)
             results.open()
             await results.settled()
-            await steps(session, results)
+            await steps(session, results, *made)
             results.close()
 
         asyncio.run(main())

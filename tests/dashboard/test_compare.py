@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from dashboard.plots.linked import LinkedMap
 from dashboard.plots.pictures import MAP_PALETTES
-from dashboard.results import Results
 from dashboard.results.compared import Wanted, drawn_spectrum, picture
 from dashboard.results.spectrum import TOPIC as CALIBRATION
 from dashboard.results.spectrum import OwnCalibration
@@ -33,19 +32,10 @@ def drawn(engine, also=(), **choices):
     )  # fmt: skip
 
 
-def on_stage(engine, steps, **choices):
+@pytest.fixture
+def on_stage(visit):
     """Run ``async def steps(session, results, view)`` with the maps on stage."""
-
-    async def main():
-        session = Session(stage="compare", **choices)
-        results = Results(engine, session)
-        view = CompareView(session, results)
-        results.open()
-        await results.settled()
-        await steps(session, results, view)
-        results.close()
-
-    asyncio.run(main())
+    return partial(visit, make=CompareView, stage="compare")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +110,7 @@ def test_a_drawn_spectrum_keeps_narrow_peaks_and_is_short():
     assert abs(shape.energy_kev[int(np.argmax(shape.heights))] - 10.01) < 0.15
 
 
-def test_the_panes_show_the_methods_of_the_chosen_element_and_follow_it(engine):
+def test_the_panes_show_the_methods_of_the_chosen_element_and_follow_it(engine, on_stage):
     async def steps(session, results, view):
         session.element = "Fe"
         await results.settled()
@@ -134,10 +124,10 @@ def test_the_panes_show_the_methods_of_the_chosen_element_and_follow_it(engine):
             np.testing.assert_array_equal(pane.map.source.data["image"][0], maps["Pb"])
         assert view._panes[1].map.source.data["error"][0].shape == (24, 32)
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_choosing_in_a_pane_changes_that_pane(engine):
+def test_choosing_in_a_pane_changes_that_pane(engine, on_stage):
     async def steps(session, results, view):
         view._panes[1]._kind.value = "roi"
         view._panes[1]._name.value = "Cu"
@@ -155,10 +145,10 @@ def test_choosing_in_a_pane_changes_that_pane(engine):
         view._what.value = "found elements"
         assert all(shown.name for shown in session.compare_panes)
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_two_scans_keep_their_own_size_and_may_share_a_range(engine):
+def test_two_scans_keep_their_own_size_and_may_share_a_range(on_stage):
     async def steps(session, results, view):
         session.element = "Fe"
         session.method = "roi"
@@ -172,10 +162,10 @@ def test_two_scans_keep_their_own_size_and_may_share_a_range(engine):
         session.compare_common = True
         assert [pane.map.mapper.high for pane in view._panes[:2]] == [max(tops)] * 2
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_a_scan_that_cannot_be_read_is_told_in_its_pane(engine):
+def test_a_scan_that_cannot_be_read_is_told_in_its_pane(on_stage):
     async def steps(session, results, view):
         session.compare_panes = (Shown(), Shown(scan="broken.h5"))
         await results.settled()
@@ -186,10 +176,10 @@ def test_a_scan_that_cannot_be_read_is_told_in_its_pane(engine):
         await results.settled()
         assert view._panes[1]._cover.kind == "ready"
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_a_cancelled_map_can_be_started_again(engine):
+def test_a_cancelled_map_can_be_started_again(engine, on_stage):
     async def steps(session, results, view):
         session.region_px = 2
         pane = view._panes[0]
@@ -203,10 +193,10 @@ def test_a_cancelled_map_can_be_started_again(engine):
             engine.maps(results.opened.cube, "probability", 2)[session.element],
         )
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_nothing_is_computed_while_it_is_not_on_stage(engine):
+def test_nothing_is_computed_while_it_is_not_on_stage(on_stage):
     async def steps(session, results, view):
         session.stage = ""
         before = view._panes[0].picture
@@ -214,10 +204,10 @@ def test_nothing_is_computed_while_it_is_not_on_stage(engine):
         await results.settled()
         assert view._panes[0].picture is before
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_the_maps_lie_as_the_pages_map_does(engine):
+def test_the_maps_lie_as_the_pages_map_does(engine, on_stage):
     async def steps(session, results, view):
         session.element = "Fe"
         await results.settled()
@@ -233,7 +223,7 @@ def test_the_maps_lie_as_the_pages_map_does(engine):
         turn, shift = np.reshape(pane.map.source.tags[2], (3, 2))[:2], pane.map.source.tags[2][4:]
         np.testing.assert_array_equal((np.array([11, 0]) - shift) @ turn, [16, 0])
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
 def test_large_scans_travel_in_blocks():
@@ -249,7 +239,7 @@ def test_large_scans_travel_in_blocks():
     assert shown.size.tags == [2000, 3000]
 
 
-def test_counts_side_by_side_are_evened_out_as_on_the_page(engine):
+def test_counts_side_by_side_are_evened_out_as_on_the_page(engine, on_stage):
     async def steps(session, results, view):
         session.param.update(element="Fe", method="fit", normalise="total")
         await results.settled()
@@ -279,10 +269,10 @@ def test_counts_side_by_side_are_evened_out_as_on_the_page(engine):
         await results.settled()
         assert view._panes[1].picture.detail == ""
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_the_drawn_window_lies_beside_the_element_and_follows(engine):
+def test_the_drawn_window_lies_beside_the_element_and_follows(on_stage):
     async def steps(session, results, view):
         assert "element and drawn window" not in view.presets()
         session.compare_panes = (Shown("probability"), Shown("window"))
@@ -299,10 +289,10 @@ def test_the_drawn_window_lies_beside_the_element_and_follows(engine):
         np.testing.assert_array_equal(view._panes[1].picture.values, results.window.values)
         assert view._panes[1].picture.detail == "counts"
 
-    on_stage(engine, steps, element="Fe")
+    on_stage(steps, element="Fe")
 
 
-def test_scans_side_by_side_have_the_calibration_kept_with_them(engine):
+def test_scans_side_by_side_have_the_calibration_kept_with_them(engine, on_stage):
     engine.cubes["copy"] = replace(engine.cubes["quarters"], name="copy")
 
     async def steps(session, results, view):
@@ -317,10 +307,10 @@ def test_scans_side_by_side_have_the_calibration_kept_with_them(engine):
         await results.settled()
         np.testing.assert_array_equal(view._panes[0].picture.values, there)
 
-    on_stage(engine, steps, element="Fe")
+    on_stage(steps, element="Fe")
 
 
-def test_an_element_added_by_hand_is_fitted_side_by_side(engine):
+def test_an_element_added_by_hand_is_fitted_side_by_side(engine, on_stage):
     async def steps(session, results, view):
         session.compare_panes = (Shown("probability"), Shown("fit"))
         await results.settled()
@@ -332,4 +322,4 @@ def test_an_element_added_by_hand_is_fitted_side_by_side(engine):
         np.testing.assert_array_equal(got.values, wanted)
         assert got.errors.shape == wanted.shape
 
-    on_stage(engine, steps, element="Co")
+    on_stage(steps, element="Co")

@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -222,12 +223,15 @@ def test_a_renamed_cluster_is_called_so_wherever_it_is_selected(visit):
     visit(steps)
 
 
-def test_texts_and_grids_do_not_name_what_the_user_says_is_not_here(visit):
-    async def steps(session, results):
-        view = NodesView(session, results)
-        session.stage = "nodes"
-        session.param.update(cluster_method="som", som_rows=2, som_columns=2)
-        await results.settled()
+@pytest.fixture
+def on_grid(visit):
+    """Run ``async def steps(session, results, view)`` with the grid of four nodes on stage."""
+    choices = {"stage": "nodes", "cluster_method": "som", "som_rows": 2, "som_columns": 2}
+    return partial(visit, make=NodesView, **choices)
+
+
+def test_texts_and_grids_do_not_name_what_the_user_says_is_not_here(on_grid):
+    async def steps(session, results, view):
         texts = results.cluster_texts
         label = next(n for n, text in enumerate(texts) if "Cu" in text.replace(",", "").split())
         assert "Cu" in view._nodes.items[label]["elements"]
@@ -237,22 +241,18 @@ def test_texts_and_grids_do_not_name_what_the_user_says_is_not_here(visit):
         session.overrule("Cu", "")
         assert results.cluster_texts == texts
 
-    visit(steps)
+    on_grid(steps)
 
 
-def test_a_merged_node_says_where_its_pixels_are(visit):
-    async def steps(session, results):
-        view = NodesView(session, results)
-        session.stage = "nodes"
-        session.param.update(cluster_method="som", som_rows=2, som_columns=2)
-        await results.settled()
+def test_a_merged_node_says_where_its_pixels_are(on_grid):
+    async def steps(session, results, view):
         assert view._nodes.joined == []
         first, *_, last = results.clusters.clustering.numbers
         results.merge_clusters(last, first)
         await results.settled()
         assert view._nodes.joined == [[last, first]]
 
-    visit(steps)
+    on_grid(steps)
 
 
 def test_the_drawn_tree_fits_its_picture(visit):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,25 +16,15 @@ from dashboard.canvas.sheet import told_range
 from dashboard.plots.display import Display
 from dashboard.plots.figures import layer
 from dashboard.plots.pictures import MAP_PALETTES, percentile
-from dashboard.results import Results
 from dashboard.session import COLOURS, NORMALISE, Session
 from dashboard.views.map import MapView
 from xrfengine.cube import Instrument
 
 
-def run(engine, steps, **choices):
-    """Run ``async def steps(view, results, session)`` on a map over an open scan."""
-
-    async def main():
-        session = Session(**choices)
-        results = Results(engine, session)
-        view = MapView(session, results)
-        results.open()
-        await results.settled()
-        await steps(view, results, session)
-        results.close()
-
-    asyncio.run(main())
+@pytest.fixture
+def run(visit):
+    """Run ``async def steps(session, results, view)`` on a map over an open scan."""
+    return partial(visit, make=MapView)
 
 
 def sheet_of(view):
@@ -47,8 +37,8 @@ def sheet_of(view):
 # ---- scale
 
 
-def test_the_distance_of_pixels_is_entered_kept_and_taken_back(engine):
-    async def steps(view, results, session):
+def test_the_distance_of_pixels_is_entered_kept_and_taken_back(run):
+    async def steps(session, results, view):
         assert results.pixel_size_mm is None
         settings = sheet_of(view)
         settings._handle_msg({"pixel_size": "0,5 mm"})
@@ -65,18 +55,18 @@ def test_the_distance_of_pixels_is_entered_kept_and_taken_back(engine):
         assert results.pixel_size_mm is None
         assert "pixel_size_mm" not in results.notes.of("quarters")
 
-    run(engine, steps)
-    run(engine, later)
+    run(steps)
+    run(later)
 
 
-def test_a_damaged_note_is_no_distance(engine):
-    async def steps(view, results, session):
+def test_a_damaged_note_is_no_distance(run):
+    async def steps(session, results, view):
         results.notes.keep("quarters", "pixel_size_mm", "wide")
         results.open()
         await results.settled()
         assert results.pixel_size_mm is None
 
-    run(engine, steps)
+    run(steps)
 
 
 # ---- colours
@@ -98,8 +88,8 @@ def test_colours_grow_lighter_all_the_way(name):
     assert levels[-1] - levels[0] > 40
 
 
-def test_colours_and_their_upper_end_are_chosen(engine):
-    async def steps(view, results, session):
+def test_colours_and_their_upper_end_are_chosen(run):
+    async def steps(session, results, view):
         session.param.update(method="roi", element="Fe")
         await results.settled()
         mapper = view.canvas.mappers["values"]
@@ -120,7 +110,7 @@ def test_colours_and_their_upper_end_are_chosen(engine):
         settings._handle_msg({"top": 120})
         assert (session.colours, session.top_percentile) == ("blue", None)
 
-    run(engine, steps)
+    run(steps)
 
 
 def test_the_range_of_odd_maps():
@@ -137,12 +127,12 @@ def test_percentiles_of_large_maps_are_near():
 # ---- counts evened out
 
 
-def test_counts_per_second_move_thresholds_and_say_their_unit(engine):
+def test_counts_per_second_move_thresholds_and_say_their_unit(engine, run):
     cube = engine.cubes["quarters"]
     timed = dataclasses.replace(cube, instrument=Instrument("Rh", 20.0, live_time_s=0.5))
     engine.cubes["quarters"] = timed
 
-    async def steps(view, results, session):
+    async def steps(session, results, view):
         session.param.update(method="roi", element="Fe")
         await results.settled()
         counts, start = results.maps["Fe"], results.starts["Fe"]
@@ -162,11 +152,11 @@ def test_counts_per_second_move_thresholds_and_say_their_unit(engine):
         assert session.threshold == 30.0
         np.testing.assert_array_equal(results.maps["Fe"], counts)
 
-    run(engine, steps)
+    run(steps)
 
 
-def test_an_energy_window_is_evened_out_and_the_profile_follows_it(engine):
-    async def steps(view, results, session):
+def test_an_energy_window_is_evened_out_and_the_profile_follows_it(run):
+    async def steps(session, results, view):
         session.energy_window_kev = (6.2, 6.6)
         await results.settled()
         raw = results.window
@@ -197,11 +187,11 @@ def test_an_energy_window_is_evened_out_and_the_profile_follows_it(engine):
         beside = layer(view._profile._figure, "beside0").data_source.data["value"]
         np.testing.assert_allclose(beside, results.maps["Pb"][5], rtol=1e-6)
 
-    run(engine, steps, element="Fe", profile=(0.0, 5.0, 31.0, 5.0), profile_beside=("Pb",))
+    run(steps, element="Fe", profile=(0.0, 5.0, 31.0, 5.0), profile_beside=("Pb",))
 
 
-def test_what_cannot_even_out_a_scan_is_told(engine):
-    async def steps(view, results, session):
+def test_what_cannot_even_out_a_scan_is_told(run):
+    async def steps(session, results, view):
         settings = sheet_of(view)
         whys = {by: why for by, _, why in settings.evens}
         assert set(whys) == set(NORMALISE)
@@ -219,14 +209,14 @@ def test_what_cannot_even_out_a_scan_is_told(engine):
         assert results.map_state.kind == "ready"
         assert results.unit == "net counts at mean total"
 
-    run(engine, steps)
+    run(steps)
 
 
 # ---- the pointer
 
 
-def test_the_strongest_elements_of_a_pixel(engine):
-    async def steps(view, results, session):
+def test_the_strongest_elements_of_a_pixel(run):
+    async def steps(session, results, view):
         view._glass._take_message({"at": [2, 3]})  # the quarter of Pb
         told = view._glass._glass.told
         assert told["at"] == [2, 3]
@@ -238,7 +228,7 @@ def test_the_strongest_elements_of_a_pixel(engine):
         view._glass._take_message({"at": ["a", None]})
         assert view._glass._glass.told["items"] == []
 
-    run(engine, steps)
+    run(steps)
 
 
 @given(st.integers(0, 3), st.booleans())
@@ -254,8 +244,8 @@ def test_the_glass_knows_the_way_back_to_the_scan(turns, mirrored):
 # ---- the profile
 
 
-def test_a_line_on_the_map_shows_the_values_along_it(engine):
-    async def steps(view, results, session):
+def test_a_line_on_the_map_shows_the_values_along_it(run):
+    async def steps(session, results, view):
         session.element = "Pb"
         assert view._profile._figure is None, "nothing is built before there is a line"
         view._take_line((0.0, 5.0, 31.0, 5.0))
@@ -287,7 +277,7 @@ def test_a_line_on_the_map_shows_the_values_along_it(engine):
         view._take_line((3.0, 3.0, 3.2, 3.0))
         assert session.profile is None, "a slip of the mouse"
 
-    run(engine, steps)
+    run(steps)
 
 
 def test_a_link_carries_the_line_and_what_lies_beside(engine):
@@ -341,10 +331,10 @@ def test_a_piece_covers_the_view_and_lies_where_its_pixels_are(turns, mirrored, 
         assert piece.image[i, j] == picture[row, column]
 
 
-def test_a_large_scan_travels_in_parts_of_the_screen(engine, monkeypatch):
+def test_a_large_scan_travels_in_parts_of_the_screen(monkeypatch, run):
     monkeypatch.setattr(viewport, "WHOLE_UP_TO_PX", 100)
 
-    async def steps(view, results, session):
+    async def steps(session, results, view):
         session.element = "Fe"
         await results.settled()
         canvas = view.canvas
@@ -364,4 +354,4 @@ def test_a_large_scan_travels_in_parts_of_the_screen(engine, monkeypatch):
         np.testing.assert_array_equal(data["image"][0], expected)
         assert data["image"][0].size < results.maps["Fe"].size / 8
 
-    run(engine, steps)
+    run(steps)

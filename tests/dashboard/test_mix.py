@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 import numpy as np
 import pytest
 
-from dashboard.results import Results
 from dashboard.results.mixed import MixWanted, mixture
 from dashboard.session import Session
 from dashboard.session.compare import FULL_RANGE
@@ -22,19 +21,10 @@ def mixed(engine, *values):
     )
 
 
-def on_stage(engine, steps, **choices):
+@pytest.fixture
+def on_stage(visit):
     """Run ``async def steps(session, results, view)`` with the mix on stage."""
-
-    async def main():
-        session = Session(stage="mix", **choices)
-        results = Results(engine, session)
-        view = MixView(session, results)
-        results.open()
-        await results.settled()
-        await steps(session, results, view)
-        results.close()
-
-    asyncio.run(main())
+    return partial(visit, make=MixView, stage="mix")
 
 
 def quarters(rgba):
@@ -71,7 +61,7 @@ def test_the_first_three_are_those_that_differ_most(engine):
         mixed(engine, ("Pb", "Fe", "Xx"), (), "roi", 1, FULL_RANGE, "rgb")
 
 
-def test_choices_change_the_picture_and_stand_in_the_address(engine):
+def test_choices_change_the_picture_and_stand_in_the_address(on_stage):
     async def steps(session, results, view):
         first = view._mixed
         assert set(first.elements) <= {f.element for f in results.found}
@@ -99,10 +89,10 @@ def test_choices_change_the_picture_and_stand_in_the_address(engine):
         await results.settled()
         assert session.mix_elements == ()
 
-    on_stage(engine, steps)
+    on_stage(steps)
 
 
-def test_a_method_without_the_element_says_so(engine):
+def test_a_method_without_the_element_says_so(on_stage):
     async def steps(session, results, view):
         assert view._cover.kind == "error"
         assert "U" in view._cover.message
@@ -110,7 +100,7 @@ def test_a_method_without_the_element_says_so(engine):
         await results.settled()
         assert view._cover.kind == "ready"
 
-    on_stage(engine, steps, mix_elements=("Pb", "Fe", "U"), mix_method="fit")
+    on_stage(steps, mix_elements=("Pb", "Fe", "U"), mix_method="fit")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +114,7 @@ def test_damaged_links_are_told(name, given):
     assert session.mix_ranges == FULL_RANGE
 
 
-def test_counts_are_mixed_evened_out_as_on_the_page(engine):
+def test_counts_are_mixed_evened_out_as_on_the_page(on_stage):
     async def steps(session, results, view):
         session.normalise = "total"
         await results.settled()
@@ -136,14 +126,14 @@ def test_counts_are_mixed_evened_out_as_on_the_page(engine):
         await results.settled()
         assert view._channels.items[1]["text"].endswith("probability")
 
-    on_stage(engine, steps, mix_elements=("Pb", "Fe", "Cu"), method="roi")
+    on_stage(steps, mix_elements=("Pb", "Fe", "Cu"), method="roi")
 
 
-def test_an_element_added_by_hand_is_mixed_as_fitted(engine):
+def test_an_element_added_by_hand_is_mixed_as_fitted(on_stage):
     async def steps(session, results, view):
         assert view._cover.kind == "error"
         session.overrule("Co", "present")
         await results.settled()
         assert view._mixed.elements == ("Pb", "Fe", "Co")
 
-    on_stage(engine, steps, mix_elements=("Pb", "Fe", "Co"), mix_method="fit")
+    on_stage(steps, mix_elements=("Pb", "Fe", "Co"), mix_method="fit")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -20,22 +18,9 @@ from xrfengine.cube import Calibration
 
 
 @pytest.fixture
-def looking(engine):
+def looking(visit):
     """Run ``async def steps(session, results, view)`` on a spectrum pane of an open scan."""
-
-    def run(steps, view=SpectrumView, **choices):
-        async def main():
-            session = Session(**choices)
-            results = Results(engine, session)
-            shown = view(session, results)
-            results.open()
-            await results.settled()
-            await steps(session, results, shown)
-            results.close()
-
-        asyncio.run(main())
-
-    return run
+    return lambda steps, view=SpectrumView, **choices: visit(steps, make=view, **choices)
 
 
 def data(view, name):

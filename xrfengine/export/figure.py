@@ -248,7 +248,7 @@ def caption_lines(analysis: Analysis, width: int = 112, *, with_photo: bool = Fa
     if shown.region_px > 1:
         told += f", averaged over {shown.region_px}×{shown.region_px} pixels"
     height, w = shown.values.shape
-    size = f"{w:,} × {height:,} pixels"
+    size = f"{w:,}\u00a0×\u00a0{height:,} pixels"
     if facts.pixel_size_mm:
         size += f" of {facts.pixel_size_mm:g} mm"
     share = float((shown.values >= shown.threshold).mean())
