@@ -49,7 +49,7 @@ def test_the_distance_of_pixels_is_entered_kept_and_taken_back(run):
         assert results.pixel_size_mm == 0.5
         assert "“-3” is not a distance" in settings.pixel_size_hint
 
-    async def later(view, results, session):
+    async def later(session, results, view):
         assert results.pixel_size_mm == 0.5
         sheet_of(view)._handle_msg({"do": "stated_size"})
         assert results.pixel_size_mm is None

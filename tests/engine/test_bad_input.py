@@ -19,16 +19,6 @@ ENERGY = 0.02 * np.arange(N)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
-def hdf5(path, counts=GOOD, energy=ENERGY, **attributes):
-    with h5py.File(path, "w") as file:
-        if counts is not None:
-            file["counts"] = counts
-            file["counts"].attrs.update(attributes)
-        if energy is not None:
-            file["energy_keV"] = energy
-    return path
-
-
 def with_value(value, dtype="float32", at=(1, 2, 5)):
     counts = np.ones((3, 4, N), dtype)
     counts[at] = value
@@ -40,32 +30,20 @@ def truncate(path, keep):
     return path
 
 
-def says(path, *words, calibration=None):
-    with pytest.raises(ReadError) as caught:
-        read(path, calibration)
-    error = caught.value
-    assert str(path) in error.message
-    assert error.hint
-    assert "\n" not in str(error)
-    for word in words:
-        assert word in str(error)
-    return error
-
-
 # ---- the file itself
 
 
-def test_missing_file(tmp_path):
+def test_missing_file(tmp_path, says):
     says(tmp_path / "nothing.h5", "no such file")
 
 
-def test_folder(tmp_path):
+def test_folder(tmp_path, says):
     says(tmp_path, "this is a folder")
     (tmp_path / "x.zarr").mkdir()
     says(tmp_path / "x.zarr", "this is a folder")
 
 
-def test_wrong_extension(tmp_path):
+def test_wrong_extension(tmp_path, says):
     path = tmp_path / "scan.xyz"
     path.write_bytes(b"\x00\x01\x02")
     says(path, "extension .xyz", "Readable are .h5")
@@ -74,13 +52,13 @@ def test_wrong_extension(tmp_path):
     says(bare, "extension (none)")
 
 
-def test_wrong_extension_of_a_known_content(tmp_path):
+def test_wrong_extension_of_a_known_content(tmp_path, hdf5, says):
     path = hdf5(tmp_path / "scan.h5").rename(tmp_path / "scan.dat")
     says(path, "begins like HDF5", "rename it to .h5")
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".nc", ".npy", ".npz", ".msa", ".txt", ".zarr"])
-def test_not_what_its_name_says(tmp_path, suffix):
+def test_not_what_its_name_says(tmp_path, suffix, says):
     for content, name in (
         (b"This is a shopping list.\n", "plain text"),
         (PNG, "a PNG picture"),
@@ -92,13 +70,13 @@ def test_not_what_its_name_says(tmp_path, suffix):
         says(path, "although its name says so", name)
 
 
-def test_hdf5_named_npy_and_the_other_way_round(tmp_path):
+def test_hdf5_named_npy_and_the_other_way_round(tmp_path, hdf5, says):
     says(hdf5(tmp_path / "a.h5").rename(tmp_path / "a.npy"), "looks like HDF5")
     np.save(tmp_path / "b.npy", GOOD)
     says((tmp_path / "b.npy").rename(tmp_path / "b.h5"), "looks like NumPy .npy")
 
 
-def test_empty_file(tmp_path):
+def test_empty_file(tmp_path, says):
     for suffix in (".h5", ".npy", ".npz", ".msa", ".nc"):
         path = tmp_path / f"scan{suffix}"
         path.touch()
@@ -106,14 +84,14 @@ def test_empty_file(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable_file(tmp_path):
+def test_unreadable_file(tmp_path, hdf5, says):
     path = hdf5(tmp_path / "a.h5")
     path.chmod(0)
     says(path, "Permission denied")
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.3, 0.6, 0.9, 0.999])
-def test_truncated_files(tmp_path, keep):
+def test_truncated_files(tmp_path, keep, says):
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 60000, (20, 20, N)).astype("uint16")
     with h5py.File(tmp_path / "a.h5", "w") as file:
@@ -128,7 +106,7 @@ def test_truncated_files(tmp_path, keep):
         says(truncate(path, keep), "Copy")
 
 
-def test_damaged_large_chunks(tmp_path, monkeypatch):
+def test_damaged_large_chunks(tmp_path, monkeypatch, says):
     monkeypatch.setattr("xrfengine.readers.hdf5_chunks.LARGE_BYTES", 0)
     counts = np.random.default_rng(0).integers(0, 60000, (20, 20, N)).astype("uint16")
     path = tmp_path / "a.h5"
@@ -143,7 +121,7 @@ def test_damaged_large_chunks(tmp_path, monkeypatch):
     says(path, "compressed counts are damaged")
 
 
-def test_bytes_overturned_inside_a_file_never_give_a_traceback(tmp_path):
+def test_bytes_overturned_inside_a_file_never_give_a_traceback(tmp_path, hdf5):
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 60000, (6, 6, N)).astype("uint16")
     hdf5(tmp_path / "a.h5", counts)
@@ -166,7 +144,7 @@ def test_bytes_overturned_inside_a_file_never_give_a_traceback(tmp_path):
     assert refused > 10
 
 
-def test_damaged_zarr(tmp_path):
+def test_damaged_zarr(tmp_path, says):
     import zarr
 
     path = tmp_path / "a.zarr"
@@ -181,7 +159,7 @@ def test_damaged_zarr(tmp_path):
     says(path, "damaged")
 
 
-def test_zarr_without_counts(tmp_path):
+def test_zarr_without_counts(tmp_path, says):
     import zarr
 
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
@@ -192,7 +170,7 @@ def test_zarr_without_counts(tmp_path):
 # ---- what is in it
 
 
-def test_hdf5_without_the_data_set_says_which_it_has(tmp_path):
+def test_hdf5_without_the_data_set_says_which_it_has(tmp_path, hdf5, says):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["entry/spectra"] = GOOD
@@ -201,7 +179,7 @@ def test_hdf5_without_the_data_set_says_which_it_has(tmp_path):
     says(hdf5(tmp_path / "b.h5", None, None), "nor any other")
 
 
-def test_hdf5_with_counts_as_a_group_or_twice(tmp_path):
+def test_hdf5_with_counts_as_a_group_or_twice(tmp_path, says):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["counts/a"] = GOOD
     says(tmp_path / "a.h5", "no data set 'counts'")
@@ -211,7 +189,7 @@ def test_hdf5_with_counts_as_a_group_or_twice(tmp_path):
     says(tmp_path / "b.h5", "several data sets", "one/counts, two/counts")
 
 
-def test_hdf5_with_broken_links(tmp_path):
+def test_hdf5_with_broken_links(tmp_path, says):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["counts"] = h5py.SoftLink("/nowhere")
     says(tmp_path / "a.h5", "no data set 'counts'")
@@ -221,7 +199,7 @@ def test_hdf5_with_broken_links(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
-def test_counts_that_are_none_are_said_where(tmp_path, value):
+def test_counts_that_are_none_are_said_where(tmp_path, value, hdf5, says):
     counts = with_value(value)
     says(hdf5(tmp_path / "a.h5", counts), "y 1, x 2, channel 5", str(value))
     np.savez(tmp_path / "a.npz", counts=counts, energy_keV=ENERGY)
@@ -229,7 +207,7 @@ def test_counts_that_are_none_are_said_where(tmp_path, value):
     says(hdf5(tmp_path / "b.h5", counts[1, 2]), "at channel 5")
 
 
-def test_negative_integers_are_said_where_beyond_the_first_band(tmp_path, monkeypatch):
+def test_negative_integers_are_said_where_beyond_the_first_band(tmp_path, monkeypatch, hdf5, says):
     monkeypatch.setattr("xrfengine.readers.source.BAND_BYTES", 64)
     counts = with_value(-3, "int16", (2, 3, 15))
     says(hdf5(tmp_path / "a.h5", counts), "negative: -3 at pixel y 2, x 3, channel 15")
@@ -252,7 +230,7 @@ def test_negative_integers_are_said_where_beyond_the_first_band(tmp_path, monkey
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_counts_that_are_no_counts(tmp_path, counts, word):
+def test_counts_that_are_no_counts(tmp_path, counts, word, hdf5, says):
     says(hdf5(tmp_path / "a.h5", counts), word)
     np.save(tmp_path / "a.npy", counts)
     says(tmp_path / "a.npy", word)
@@ -262,7 +240,7 @@ def test_counts_that_are_no_counts(tmp_path, counts, word):
         probe(tmp_path / "a.h5")
 
 
-def test_empty_hdf5_data_set(tmp_path):
+def test_empty_hdf5_data_set(tmp_path, hdf5, says):
     says(hdf5(tmp_path / "a.h5", h5py.Empty("f4")), "empty")
 
 
@@ -273,7 +251,7 @@ class Trap:
         return (os.mkdir, (os.environ["TRAP_FOLDER"],))
 
 
-def test_pickled_arrays_are_refused_and_never_loaded(tmp_path, monkeypatch):
+def test_pickled_arrays_are_refused_and_never_loaded(tmp_path, monkeypatch, says):
     trap = tmp_path / "sprung"
     monkeypatch.setenv("TRAP_FOLDER", str(trap))
     objects = np.array([[[Trap(), Trap()]]], dtype=object)
@@ -288,17 +266,17 @@ def test_pickled_arrays_are_refused_and_never_loaded(tmp_path, monkeypatch):
     assert not trap.exists()
 
 
-def test_hdf5_strings_of_any_length_are_refused(tmp_path):
+def test_hdf5_strings_of_any_length_are_refused(tmp_path, says):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["counts"] = np.array([["a", "bc"]], dtype=object)
     says(tmp_path / "a.h5", "Python objects")
 
 
-def test_packed_netcdf_is_refused(tmp_path):
+def test_packed_netcdf_is_refused(tmp_path, hdf5, says):
     says(hdf5(tmp_path / "a.h5", GOOD, scale_factor=0.1), "packed with scale_factor")
 
 
-def test_a_header_that_promises_too_much(tmp_path):
+def test_a_header_that_promises_too_much(tmp_path, says):
     path = tmp_path / "a.npy"
     np.save(path, GOOD)
     (tmp_path / "a.json").write_text('{"offset_kev": 0, "gain_kev": 0.02}')
@@ -317,79 +295,7 @@ def test_a_header_that_promises_too_much(tmp_path):
     says(tmp_path / "a.h5", "GB in memory")
 
 
-# ---- the energy axis
-
-
-def test_energy_axis_that_falls(tmp_path):
-    says(hdf5(tmp_path / "a.h5", energy=ENERGY[::-1]), "does not rise at channel 1")
-    wavy = ENERGY.copy()
-    wavy[9] = wavy[3]
-    says(hdf5(tmp_path / "b.h5", energy=wavy), "does not rise at channel 9")
-
-
-def test_energy_axis_of_the_wrong_length(tmp_path):
-    says(hdf5(tmp_path / "a.h5", energy=ENERGY[:-1]), "shape (15,)", "16 channels")
-    says(hdf5(tmp_path / "b.h5", energy=np.zeros((N, 2))), "shape (16, 2)")
-    turned = np.ascontiguousarray(np.moveaxis(GOOD, 2, 0))
-    says(hdf5(tmp_path / "c.h5", turned), "must be the last axis")
-
-
-def test_energy_axis_that_holds_no_energies(tmp_path):
-    says(hdf5(tmp_path / "a.h5", energy=np.where(ENERGY > 0.2, np.nan, ENERGY)), "no numbers")
-    says(hdf5(tmp_path / "b.h5", energy=np.array([b"a"] * N)), "no numbers")
-    says(hdf5(tmp_path / "c.h5", energy=1e6 * ENERGY), "looks like eV")
-    says(hdf5(tmp_path / "d.h5", energy=np.geomspace(0.1, 30, N)), "not evenly spaced")
-    says(hdf5(tmp_path / "e.h5", energy=np.zeros(N)), "does not rise")
-
-
-def test_no_energy_axis(tmp_path):
-    says(hdf5(tmp_path / "a.h5", energy=None), "no energy calibration", "a.json")
-    np.save(tmp_path / "b.npy", GOOD)
-    says(tmp_path / "b.npy", "no energy calibration", "b.json")
-    np.savez(tmp_path / "c.npz", counts=GOOD)
-    says(tmp_path / "c.npz", "no energy calibration")
-    np.savez(tmp_path / "d.npz", spectra=GOOD)
-    says(tmp_path / "d.npz", "no array 'counts'", "spectra")
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("{", "not readable as JSON"),
-        ("[1, 2]", "no JSON object"),
-        ('{"gain_kev": 0.02}', "offset_kev"),
-        ('{"offset_kev": 0}', "no energy calibration"),
-        ('{"offset_kev": 0, "gain_kev": "wide"}', "'wide'"),
-        ('{"offset_kev": 0, "gain_kev": 0}', "gain of 0"),
-        ('{"offset_kev": 0, "gain_kev": -0.1}', "gain of -0.1"),
-        ('{"offset_kev": null, "gain_kev": 0.1}', "offset_kev"),
-        ('{"offset_kev": NaN, "gain_kev": 0.1}', "offset_kev"),
-        ('{"offset_kev": 0, "gain_kev": [1, 2]}', "gain_kev"),
-        ('{"offset_kev": 0, "gain_kev": 100}', "looks like eV"),
-        ('{"energy_kev": [1, 2]}', "shape (2,)"),
-        ('{"energy_kev": "none"}', "no numbers"),
-    ],
-)
-def test_bad_sidecars(tmp_path, text, word):
-    np.save(tmp_path / "a.npy", GOOD)
-    (tmp_path / "a.json").write_text(text)
-    error = None
-    with pytest.raises(ReadError) as caught:
-        read(tmp_path / "a.npy")
-    error = caught.value
-    assert "a." in error.message
-    assert word in str(error)
-    assert error.hint
-
-
-def test_bad_numbers_in_npz(tmp_path):
-    np.savez(tmp_path / "a.npz", counts=GOOD, offset_kev=np.nan, gain_kev=0.1)
-    says(tmp_path / "a.npz", "offset_kev")
-    np.savez(tmp_path / "b.npz", counts=GOOD, energy_keV=ENERGY[::-1])
-    says(tmp_path / "b.npz", "does not rise")
-
-
-def test_zip_that_holds_no_arrays(tmp_path):
+def test_zip_that_holds_no_arrays(tmp_path, says):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("counts", "text")
     says(tmp_path / "a.npz", "damaged")
@@ -398,13 +304,13 @@ def test_zip_that_holds_no_arrays(tmp_path):
     says(tmp_path / "b.npz", "no array 'counts'", "notes.txt")
 
 
-def test_datasets_of_a_folder_that_is_none(tmp_path):
+def test_datasets_of_a_folder_that_is_none(tmp_path, hdf5):
     for path in (tmp_path / "nothing", hdf5(tmp_path / "a.h5")):
         with pytest.raises(ReadError, match=path.name) as caught:
             datasets(path)
         assert caught.value.hint
 
 
-def test_errors_are_one_line_of_json_safe_text(tmp_path):
+def test_errors_are_one_line_of_json_safe_text(tmp_path, hdf5, says):
     error = says(hdf5(tmp_path / "a.h5", energy=None))
     assert json.loads(json.dumps(str(error))) == str(error)
