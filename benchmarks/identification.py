@@ -240,6 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, default=Path("../shared/data/labels.csv"))
     parser.add_argument("--use", choices=("tune", "check", "all"), default="all")
+    parser.add_argument("--domain", choices=tuple(DOMAINS), help="only spectra of this one")
     parser.add_argument("--methods", help=f"of {', '.join(METHODS)}; comma between")
     parser.add_argument("--model", type=Path, help="weights instead of the shipped ones")
     parser.add_argument("--skip-thinning", action="store_true")
@@ -270,6 +271,8 @@ def main() -> None:
     }
     labels = [row for row in read_labels(given.labels) if given.use in ("all", row.use)]
     for domain in DOMAINS:
+        if given.domain not in (None, domain):
+            continue
         rows = [row for row in labels if row.domain == domain]
         if not rows:
             continue

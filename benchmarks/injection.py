@@ -1,7 +1,8 @@
 """Injection test: what is found of line groups added to measured spectra that lack them.
 
     python benchmarks/injection.py LABELS.csv [--use tune] [--method NAME …] [--model FILE]
-                                   [--most N] [--no-misfit] [--json FILE]
+                                   [--most N] [--sigma S …] [--no-misfit]
+                                   [--json FILE]
 
 Line groups of twelve elements, at 4 to 50 standard deviations of marginal significance, are drawn
 with counting noise and added to labelled X-ray spectra in which the element is neither certain
@@ -87,6 +88,7 @@ def run(
     use: str | None = None,
     per_group: int = PER_GROUP,
     most: int | None = None,
+    sigmas: Iterable[float] = SIGMAS,
     misfit: bool = True,
     seed: int = 1,
     n_bootstrap: int = 1000,
@@ -104,6 +106,8 @@ def run(
         Only rows of this use.
     most : int or None
         Injections a method is given at most; None: as :data:`MOST` says.
+    sigmas : iterable of float
+        Significances that are scored, of :data:`~injection_plan.SIGMAS`.
     misfit : bool
         See :func:`injection_plan.injection_hosts`.
 
@@ -117,6 +121,7 @@ def run(
         labels_csv, use, per_group=per_group, misfit=misfit, seed=seed, progress=progress
     )
     planned, hopeless = injections(hosts, seed=seed)
+    planned = [plan for plan in planned if plan.sigma in set(sigmas)]
     bright = [host.spectrum.total > BRIGHT_COUNTS for host in hosts]
     result: dict[str, Any] = {
         "n_hosts": len(hosts),
@@ -140,7 +145,10 @@ def run(
         summary = _summary(outcomes, seed, n_bootstrap)
         for key, wanted in (("bright", True), ("dim", False)):
             part = [o for o in outcomes if bright[o["host"]] == wanted]
-            summary[f"recall_{key}"] = _summary(part, seed, 2)["recall"]
+            told = _summary(part, seed, 2)
+            summary[f"recall_{key}"] = told["recall"]
+            summary[f"n_{key}"] = told["n"]
+            summary[f"further_false_alarms_{key}"] = told["further_false_alarms"]
         summary["s_per_spectrum"] = seconds / max(len(outcomes), 1)
         result["methods"][name] = summary
     return result
@@ -240,7 +248,12 @@ def print_table(result: Mapping[str, Any]) -> None:
     for key, words in (("dim", "up to"), ("bright", "above")):
         print(f"recall in spectra of {words} {BRIGHT_COUNTS:.0e} counts")
         for name, m in result["methods"].items():
-            print(f"{name:<{width}}" + "".join(_cell(m[f"recall_{key}"][s]) for s in sigmas))
+            further = m[f"further_false_alarms_{key}"]
+            print(
+                f"{name:<{width}}"
+                + "".join(_cell(m[f"recall_{key}"][s]) for s in sigmas)
+                + f"  further {_cell(further).strip()}, n = {m[f'n_{key}']}"
+            )
     print("from 10 σ up, by element")
     print(" " * width + "".join(f"{e:>7}" for e in INJECTED))
     for name, m in result["methods"].items():
@@ -261,6 +274,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--method", action="append", default=[])
     parser.add_argument("--model", type=Path)
     parser.add_argument("--most", type=int)
+    parser.add_argument("--sigma", type=int, action="append", choices=SIGMAS, default=[])
     parser.add_argument("--per-group", type=int, default=PER_GROUP)
     parser.add_argument("--no-misfit", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
@@ -280,6 +294,7 @@ def main() -> None:
         use=given.use,
         per_group=given.per_group,
         most=given.most,
+        sigmas=given.sigma or SIGMAS,
         misfit=not given.no_misfit,
         seed=given.seed,
         progress=_on_stderr,

@@ -10,15 +10,9 @@ from xrfengine.classifier.calibrate_traces import Candidates, gather, learn
 from xrfengine.classifier.fit_figures import FEATURES as VERIFIED_FEATURES
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.predict import Classifier
-from xrfengine.classifier.traces import (
-    BRIGHT_COUNTS,
-    FEATURES,
-    TraceJudge,
-    is_searched,
-    search,
-    trace_figures,
-    with_traces,
-)
+from xrfengine.classifier.trace_figures import FEATURES, trace_figures
+from xrfengine.classifier.trace_judge import TraceJudge
+from xrfengine.classifier.traces import BRIGHT_COUNTS, is_searched, search, with_traces
 from xrfengine.classifier.verify import (
     Verifier,
     traces_path,

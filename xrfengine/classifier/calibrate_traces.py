@@ -25,14 +25,9 @@ from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.instrument import draw_instrument
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.simulate import SimulationSettings, Simulator
-from xrfengine.classifier.traces import (
-    BRIGHT_COUNTS,
-    FEATURES,
-    TraceJudge,
-    is_searched,
-    search,
-    trace_figures,
-)
+from xrfengine.classifier.trace_figures import FEATURES, trace_figures
+from xrfengine.classifier.trace_judge import TraceJudge
+from xrfengine.classifier.traces import BRIGHT_COUNTS, is_searched, search
 from xrfengine.classifier.verify import Verifier, traces_path, verifier_for, verify_spectrum
 from xrfengine.cube import Spectrum
 from xrfengine.errors import ModelError

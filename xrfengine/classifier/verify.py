@@ -10,22 +10,27 @@ X-rays, doubled the false alarms.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xrfengine.assets import asset
-from xrfengine.cache import written_whole
 from xrfengine.classifier.anode import find_setup
+from xrfengine.classifier.calibrated import (
+    check_figures,
+    probability,
+    read_calibration,
+    write_calibration,
+)
 from xrfengine.classifier.fit_figures import FEATURES, figures
 from xrfengine.classifier.fit_shapes import Setup
-from xrfengine.classifier.traces import TraceJudge, is_searched, with_traces
+from xrfengine.classifier.trace_judge import TraceJudge
+from xrfengine.classifier.traces import is_searched, with_traces
 from xrfengine.cube import Calibration, Spectrum
-from xrfengine.errors import ModelError, SettingsError
+from xrfengine.errors import SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
 from xrfengine.lines import ELEMENTS
 
@@ -71,11 +76,7 @@ class Verifier:
     traces: TraceJudge | None = None
 
     def __post_init__(self) -> None:
-        if len(self.weights) != len(FEATURES) or len(self.scales) != len(FEATURES):
-            raise ModelError(
-                f"a verification with {len(self.weights)} weights for {len(FEATURES)} figures",
-                "It belongs to another version: calibrate it again.",
-            )
+        check_figures("a verification", FEATURES, self.weights, self.scales)
 
     @classmethod
     def load(cls, path: Path) -> Verifier:
@@ -86,46 +87,19 @@ class Verifier:
         ModelError
             If it is missing, damaged or of another version.
         """
-        path = Path(path)
-        try:
-            values = json.loads(path.read_text())
-            if tuple(values["features"]) != FEATURES:
-                raise ValueError("other figures")
-            return cls(
-                tuple(float(w) for w in values["weights"]),
-                tuple(float(s) for s in values["scales"]),
-                *(float(values[name]) for name in ("bias", "threshold", "floor", "ceiling")),
-                str(values["network"]),
-                values["card"],
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"the calibration of the verification at {path} cannot be read",
-                "Make one for these weights: "
-                "python -m xrfengine.classifier.calibrate_verifier WEIGHTS.safetensors",
-            ) from error
+        numbers = ("bias", "threshold", "floor", "ceiling")
+        module = "xrfengine.classifier.calibrate_verifier"
+        return cls(**read_calibration(path, FEATURES, numbers, "the verification", module))
 
     def save(self, path: Path) -> Path:
-        """Write as JSON."""
-        values = {
-            "network": self.network,
-            "features": FEATURES,
-            "weights": self.weights,
-            "scales": self.scales,
-            "bias": self.bias,
-            "threshold": self.threshold,
-            "floor": self.floor,
-            "ceiling": self.ceiling,
-            "card": dict(self.card),
-        }
-        with written_whole(Path(path)) as file:
-            file.write_text(json.dumps(values, indent=1, ensure_ascii=False))
-        return Path(path)
+        """Write as JSON, without the judge of traces."""
+        values = asdict(self)
+        del values["traces"]
+        return write_calibration(path, FEATURES, values)
 
     def probability(self, features: np.ndarray) -> np.ndarray:
         """Probability that an element is visible, shape (n,), from features (n, feature)."""
-        x = features / np.array(self.scales) @ np.array(self.weights) + self.bias
-        return 0.5 * (1.0 + np.tanh(0.5 * x))
+        return probability(features / np.array(self.scales) @ np.array(self.weights) + self.bias)
 
 
 def verifier_path(weights: Path | None = None) -> Path:
