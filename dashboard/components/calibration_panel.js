@@ -22,7 +22,7 @@ function render({model, view, el}) {
       h("div", {class: "xrf-actions"}, h("button", {class: "xrf-button", onclick: () => send({act: "suggest"})}, "Suggest"),
         model.pairs.length > 0 && h("button", {class: "xrf-button", onclick: () => send({act: "clear"})}, "Clear"))),
     model.problem && h("p", {class: "xrf-section xrf-warn", role: "alert"}, model.problem),
-    model.proposed && h("section", {class: "xrf-section"}, h("h3", {}, "Proposed"), h("div", {}, model.proposed),
+    model.proposed && h("section", {class: "xrf-section xrf-proposed"}, h("h3", {}, "Proposed"), h("div", {}, model.proposed),
       h("table", {class: "xrf-lines"}, h("thead", {}, h("tr", {}, h("th", {scope: "col"}, "At"), h("th", {scope: "col"}, "Energies move by"))),
         h("tbody", {}, model.effect.map(([kev, moved]) => h("tr", {}, h("th", {scope: "row"}, `${kev.toFixed(1)} keV`), h("td", {}, signed(moved, "eV")))))),
       h("p", {class: "xrf-hint"}, "The grey curve is the spectrum as it is, the coloured one as it would be. Dashed lines are where the named lines belong."),
