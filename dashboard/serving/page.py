@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import panel as pn
@@ -138,6 +139,10 @@ THEME = {
 }
 
 
+_STYLE = ("page", "stages", "spectrum", "groups")
+"""Files in ``assets/style``, in the order in which they override one another."""
+
+
 class AppPage(pmui.Page):
     """A page that does not follow the server's "busy".
 
@@ -176,6 +181,12 @@ def _watchers_of_busy() -> list:
     return list(pn.state.param.watchers.get("busy", {}).get("value", ()))
 
 
+@cache
+def _style() -> str:
+    """The look of the page, in one piece: components find it by its first words."""
+    return "".join((asset("style") / f"{name}.css").read_text(encoding="utf-8") for name in _STYLE)
+
+
 def page(header: list, main: list, *, dark: bool) -> AppPage:
     """The page around a header and a main part."""
     return AppPage(
@@ -187,5 +198,5 @@ def page(header: list, main: list, *, dark: bool) -> AppPage:
         dark_theme=dark,
         busy_indicator=None,
         template=_TEMPLATE,
-        raw_css=[asset("style.css").read_text(encoding="utf-8")],
+        raw_css=[_style()],
     )
