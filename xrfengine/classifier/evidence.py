@@ -192,7 +192,7 @@ def _measured(line: LineEvidence) -> str:
 def _count(value: float) -> str:
     """Three significant figures are all that counts carry."""
     rounded = value if abs(value) < 100 else float(f"{value:.3g}")
-    return f"{rounded:,.0f}".replace(",", "\u202f").replace("-", "\u2212")
+    return f"{rounded:,.0f}".replace("-", "\u2212")
 
 
 def explain(
