@@ -279,7 +279,7 @@ class ElementMaps:
     model : str
         Digest of the weights that made them; empty where none did.
     counts_per_region : float or None
-        Median over the regions of all counts in one, where thresholds depend on it.
+        See :meth:`Cube.counts_per_region`, where thresholds depend on it.
     """
 
     elements: tuple[str, ...]

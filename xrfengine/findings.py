@@ -190,8 +190,9 @@ def identified(
         What the network alone said, where the verification ran.
     """
     not_the_sample = {*INSTRUMENT_ELEMENTS, *instrument}
-    limits = classifier.thresholds_at(counts)
-    if threshold is not None:
+    if threshold is None:
+        limits = classifier.thresholds_at(counts)
+    else:
         limits = np.full(len(classifier.elements), threshold)
     before = [None] * len(limits) if proposed is None else [float(p) for p in proposed]
     rows = zip(classifier.elements, probabilities, limits, before, strict=True)

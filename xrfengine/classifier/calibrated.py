@@ -1,41 +1,35 @@
-"""Regressions calibrated for one set of weights, kept beside them as JSON.
+"""What is calibrated for one set of weights, kept beside them as JSON.
 
-The verification (:class:`~xrfengine.classifier.verify.Verifier`) and the judge of traces
-(:class:`~xrfengine.classifier.trace_judge.TraceJudge`) are dataclasses of numbers and a card.
+The verification (:class:`~xrfengine.classifier.verify.Verifier`), the judge of traces
+(:class:`~xrfengine.classifier.trace_judge.TraceJudge`) and the thresholds for dim spectra
+(:class:`~xrfengine.classifier.dim_thresholds.DimThresholds`) are dataclasses of numbers and a card.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from xrfengine.cache import written_whole
 from xrfengine.errors import ModelError
 
+T = TypeVar("T")
 
-def read_calibration(
-    path: Path, features: tuple[str, ...], numbers: tuple[str, ...], what: str, module: str
-) -> dict[str, Any]:
+
+def read_calibration(path: Path, read: Callable[[dict[str, Any]], T], what: str, module: str) -> T:
     """Read what :func:`write_calibration` wrote.
 
     Parameters
     ----------
     path : Path
-    features : tuple of str
-        Figures that the regression must be for.
-    numbers : tuple of str
-        Further names, each of one number.
+    read : callable
+        Makes of the values in the file what is wanted, or raises ValueError, KeyError or TypeError.
     what, module : str
         For the message: what is calibrated, and the module that does it.
-
-    Returns
-    -------
-    dict
-        ``weights``, ``scales`` (tuples), ``network``, ``card`` and the numbers.
 
     Raises
     ------
@@ -43,16 +37,7 @@ def read_calibration(
         If the file is missing, damaged or of another version.
     """
     try:
-        values = json.loads(Path(path).read_text())
-        if tuple(values["features"]) != features:
-            raise ValueError("other figures")
-        return {
-            "weights": tuple(float(w) for w in values["weights"]),
-            "scales": tuple(float(s) for s in values["scales"]),
-            **{name: float(values[name]) for name in numbers},
-            "network": str(values["network"]),
-            "card": values["card"],
-        }
+        return read(json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"the calibration of {what} at {path} cannot be read",
@@ -60,10 +45,40 @@ def read_calibration(
         ) from error
 
 
-def write_calibration(path: Path, features: tuple[str, ...], values: Mapping[str, Any]) -> Path:
-    """Write the fields of a calibration and the names of its figures as JSON."""
+def regression(
+    values: Mapping[str, Any], features: tuple[str, ...], numbers: tuple[str, ...]
+) -> dict[str, Any]:
+    """The fields of a regression: ``weights``, ``scales``, ``network``, ``card`` and the numbers.
+
+    Parameters
+    ----------
+    values : mapping
+        As a file holds them.
+    features : tuple of str
+        Figures that the regression must be for.
+    numbers : tuple of str
+        Further names, each of one number.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it is for other figures, or is none.
+    """
+    if tuple(values["features"]) != features:
+        raise ValueError("other figures")
+    return {
+        "weights": tuple(float(w) for w in values["weights"]),
+        "scales": tuple(float(s) for s in values["scales"]),
+        **{name: float(values[name]) for name in numbers},
+        "network": str(values["network"]),
+        "card": values["card"],
+    }
+
+
+def write_calibration(path: Path, values: Mapping[str, Any]) -> Path:
+    """Write the fields of a calibration as JSON."""
     with written_whole(Path(path)) as file:
-        file.write_text(json.dumps({"features": features, **values}, indent=1, ensure_ascii=False))
+        file.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
     return Path(path)
 
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrfengine.cache import written_whole
+from xrfengine.classifier.calibrated import read_calibration, write_calibration
 from xrfengine.errors import ModelError
 
 if TYPE_CHECKING:
@@ -77,32 +77,21 @@ class DimThresholds:
         ModelError
             If it is missing, damaged or of another version.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(
-                tuple(float(v) for v in values["log10_counts"]),
-                tuple(float(v) for v in values["eases"]),
-                str(values["network"]),
-                values["card"],
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"the thresholds for dim spectra at {path} cannot be read",
-                "Make them for these weights: "
-                "python -m xrfengine.classifier.dim_thresholds WEIGHTS.safetensors",
-            ) from error
+        module = "xrfengine.classifier.dim_thresholds"
+        return read_calibration(path, cls._of, "thresholds for dim spectra", module)
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Any]) -> DimThresholds:
+        return cls(
+            tuple(float(v) for v in values["log10_counts"]),
+            tuple(float(v) for v in values["eases"]),
+            str(values["network"]),
+            values["card"],
+        )
 
     def save(self, path: Path) -> Path:
         """Write as JSON."""
-        values = {
-            "network": self.network,
-            "log10_counts": self.log10_counts,
-            "eases": self.eases,
-            "card": dict(self.card),
-        }
-        with written_whole(Path(path)) as file:
-            file.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
-        return Path(path)
+        return write_calibration(path, asdict(self))
 
     def eased(self, thresholds: np.ndarray, counts: float | np.ndarray) -> np.ndarray:
         """Thresholds of the weights, (element,), for spectra of so many counts.

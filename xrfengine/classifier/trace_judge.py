@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from xrfengine.classifier.calibrated import check_figures, read_calibration, write_calibration
+from xrfengine.classifier.calibrated import (
+    check_figures,
+    read_calibration,
+    regression,
+    write_calibration,
+)
 from xrfengine.classifier.trace_figures import FEATURES
 
 
@@ -57,11 +62,16 @@ class TraceJudge:
         """
         numbers = ("bias", "threshold")
         module = "xrfengine.classifier.calibrate_traces"
-        return cls(**read_calibration(path, FEATURES, numbers, "the search for traces", module))
+        return read_calibration(
+            path,
+            lambda values: cls(**regression(values, FEATURES, numbers)),
+            "the search for traces",
+            module,
+        )
 
     def save(self, path: Path) -> Path:
         """Write as JSON."""
-        return write_calibration(path, FEATURES, asdict(self))
+        return write_calibration(path, {"features": FEATURES, **asdict(self)})
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """That a candidate is there, over those of the threshold; (n,) from (n, feature)."""

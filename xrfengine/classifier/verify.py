@@ -23,6 +23,7 @@ from xrfengine.classifier.calibrated import (
     check_figures,
     probability,
     read_calibration,
+    regression,
     write_calibration,
 )
 from xrfengine.classifier.fit_figures import FEATURES, figures
@@ -89,13 +90,18 @@ class Verifier:
         """
         numbers = ("bias", "threshold", "floor", "ceiling")
         module = "xrfengine.classifier.calibrate_verifier"
-        return cls(**read_calibration(path, FEATURES, numbers, "the verification", module))
+        return read_calibration(
+            path,
+            lambda values: cls(**regression(values, FEATURES, numbers)),
+            "the verification",
+            module,
+        )
 
     def save(self, path: Path) -> Path:
         """Write as JSON, without the judge of traces."""
         values = asdict(self)
         del values["traces"]
-        return write_calibration(path, FEATURES, values)
+        return write_calibration(path, {"features": FEATURES, **values})
 
     def probability(self, features: np.ndarray) -> np.ndarray:
         """Probability that an element is visible, shape (n,), from features (n, feature)."""

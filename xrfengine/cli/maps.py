@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,15 +188,7 @@ def _probability(
     result = probability_maps(cube, classifier, args.region, progress=progress, cancel=cancel)
     if wanted is not None:
         values = np.stack([result[element] for element in wanted])
-        result = ElementMaps(
-            wanted,
-            values,
-            result.kind,
-            result.region_px,
-            result.source,
-            result.model,
-            result.counts_per_region,
-        )
+        result = replace(result, elements=wanted, values=values)
     thresholds = classifier.thresholds_at(result.counts_per_region)
     limits = dict(zip(classifier.elements, thresholds.tolist(), strict=True))
     return _of_elements(result, args, model_words(classifier), limits, cube)
