@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, Line, MultiLine
 from bokeh.plotting import figure as Figure
 
 from dashboard.plots.display import Display
+from dashboard.plots.figures import layer
 from dashboard.plots.outlines import path, within
 from dashboard.plots.pictures import HIGHLIGHT
 from dashboard.results.regions import RegionFacts
@@ -68,7 +69,7 @@ def add_layers(fig: Figure) -> None:
         level="overlay",
     )  # fmt: skip
     # Both strokes of an outline are one column of data: hovering widens them in the browser.
-    casing, regions = (_layer(fig, name) for name in ("casing", "regions"))
+    casing, regions = (layer(fig, name) for name in ("casing", "regions"))
     casing.data_source = regions.data_source
     regions.data_source.name = "xrf-region-outlines"
 
@@ -93,11 +94,7 @@ def show_regions(
     """Outline the regions that are not hidden, each in its colour."""
     hidden = set(hidden)
     shown = [f for f in facts if f.outline is not None and f.region.id not in hidden]
-    _layer(fig, "regions").data_source.data = _outlines(shown, display)
-
-
-def _layer(fig: Figure, name: str):
-    return next(r for r in fig.renderers if r.name == name)
+    layer(fig, "regions").data_source.data = _outlines(shown, display)
 
 
 def _outlines(facts: Iterable[RegionFacts], display: Display) -> dict[str, list]:
