@@ -24,9 +24,10 @@ _COUNTED = ("fit", "roi", "lines", "window", "component")
 _STAGE_PX = (1140, 740)
 _AROUND_MAP_PX = 110
 """Room for the maps in a window of 1440×900, and of that what is no map."""
-_GRID = """:host { display: grid !important; gap: 1px; background: var(--xrf-hairline);
+_GRID = """:host { display: grid !important; gap: 1px; background: var(--xrf-surface);
   min-height: 0; min-width: 0; flex: 1 1 0; overflow: hidden; grid-auto-rows: 0; }
-:host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto; }"""
+:host > * { margin: 0 !important; min-width: 0; min-height: 0; width: auto; height: auto;
+  box-shadow: 0 0 0 1px var(--xrf-hairline); }"""
 
 
 def _columns_and_rows(number: int, shape_yx: tuple[int, int]) -> tuple[int, int]:

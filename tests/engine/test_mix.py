@@ -80,6 +80,19 @@ def test_the_three_that_differ_most_repeat_nothing_and_are_not_empty():
     assert chosen in {(1, 4, 5), (2, 4, 5)}
 
 
+@pytest.mark.parametrize("shape", [(30, 30), (900, 1)])
+def test_noise_makes_no_map_different(shape):
+    rng = np.random.default_rng(5)
+    blocks = np.zeros((3, 900))
+    for i in range(3):
+        blocks[i] = 60.0
+        blocks[i, 300 * i : 300 * (i + 1)] = 100.0
+    noise = rng.normal(8.0, 18.0, (3, 900))  # net counts of what is hardly there
+    maps = np.concatenate([noise, blocks + rng.normal(0.0, 5.0, blocks.shape)])
+    assert most_different(maps.reshape(6, *shape)) == (3, 4, 5)
+    assert most_different(maps[:, :1].reshape(6, 1, 1)) is not None
+
+
 def test_the_nearest_component_is_the_one_that_correlates():
     rng = np.random.default_rng(0)
     values = rng.random((4, 6, 7)).astype(np.float32)

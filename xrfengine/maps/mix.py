@@ -87,7 +87,8 @@ def most_different(maps: np.ndarray) -> tuple[int, int, int]:
     """Which three of several maps make the most colourful mix, in rising order.
 
     Those that span the largest volume, each scaled from zero to its brightest pixels and counted
-    the less the evener it is: an even map only tints, and one like another adds nothing.
+    the less the evener it is: an even map only tints, and one like another adds nothing. Every
+    pixel is held against its neighbour instead of itself, for noise does not repeat there.
 
     Parameters
     ----------
@@ -100,16 +101,32 @@ def most_different(maps: np.ndarray) -> tuple[int, int, int]:
     """
     if len(maps) < 3:
         raise SettingsError(f"a mix of {len(maps)} maps", "It takes three.")
-    flat = np.asarray(maps).reshape(len(maps), -1)
-    flat = flat[:, :: max(1, flat.shape[1] // _MOST_COMPARED_PX)].astype(np.float64)
-    scaled = np.empty_like(flat)
-    for row, values in zip(scaled, flat, strict=True):
+    scaled = np.empty(maps.shape)
+    for one, values in zip(scaled, maps, strict=True):
         top = max(percentile_range(values, 0.0, 99.0)[1], 1e-12)
-        row[:] = np.nan_to_num(np.clip(values / top, 0.0, 1.0), nan=0.0)
-    overlap = scaled @ scaled.T / scaled.shape[1]
-    varied = scaled.var(axis=1)
+        one[:] = np.nan_to_num(np.clip(values / top, 0.0, 1.0), nan=0.0)
+    own, beside = _neighbours(scaled)
+    overlap = own @ beside.T / own.shape[1]
+    overlap = 0.5 * (overlap + overlap.T)
+    varied = np.maximum(np.diag(overlap) - own.mean(axis=1) * beside.mean(axis=1), 0.0)
 
     def volume(three: tuple[int, int, int]) -> float:
         return float(np.linalg.det(overlap[np.ix_(three, three)]) * varied[list(three)].prod())
 
     return max(combinations(range(len(maps)), 3), key=volume)
+
+
+def _neighbours(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of each map and those beside them, both (map, pixel), of some of a large map.
+
+    Beside along the rows, or down a map of one column.
+    """
+    if maps.shape[2] > 1:
+        own, beside = maps[:, :, :-1], maps[:, :, 1:]
+    elif maps.shape[1] > 1:
+        own, beside = maps[:, :-1], maps[:, 1:]
+    else:
+        own = beside = maps
+    own, beside = own.reshape(len(maps), -1), beside.reshape(len(maps), -1)
+    every = max(1, own.shape[1] // _MOST_COMPARED_PX)
+    return own[:, ::every], beside[:, ::every]
