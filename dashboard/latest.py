@@ -32,13 +32,15 @@ PROGRESS_AFTER_S = 0.3
 """Work shorter than this shows no progress: a bar that flashes is worse than none."""
 PROGRESS_EVERY_S = 0.15
 
-_PATIENT_NICE = 10
+_PATIENT_STEP, _NICEST = 10, 19
 
 
 def _step_back() -> None:
     """Let the processor serve others first; only Linux gives threads a priority of their own."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PATIENT_NICE)
+        # From where the server stands: a thread may not be raised above its process.
+        nice = min(os.getpriority(os.PRIO_PROCESS, 0) + _PATIENT_STEP, _NICEST)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 _THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xrf-page")

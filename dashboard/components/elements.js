@@ -6,7 +6,7 @@ function render({model, view, el}) {
     return item.verdict == "absent" ? `${item.name}: you say it is not here; ${area}`
       : item.verdict == "present" ? `${item.name}: added by you; ${area}`
       : item.instrument ? `${item.name}: ${percent(item.share)} of the area; its lines come from the X-ray tube or the air, whether or not the sample holds it`
-      : item.list == "few" ? `${item.name}: in few pixels, ${percent(item.share)} of the area; perhaps a false call` : `${item.name}: ${area}`
+      : item.list == "few" ? `${item.name}: in single pixels here and there, ${percent(item.share)} of the area; perhaps a false call` : `${item.name}: ${area}`
   }
   const chip = (item) => h("button", {
     class: `xrf-chip xrf-is-${item.verdict || item.list || "below"}${item.instrument || item.list == "few" ? " xrf-dim" : ""}`,
@@ -49,7 +49,7 @@ function render({model, view, el}) {
       search,
       h("div", {class: "xrf-chips", "data-scroll": "chips"}, [
         [...shown, ...listed("found")].map(chip),
-        section(listed("few"), "In few pixels", "Above their thresholds in so few pixels that each may be a false call; not counted as found"),
+        section(listed("few"), "In few pixels", "Above their thresholds in single pixels here and there only, as false calls are; not counted as found"),
         section(listed("overruled"), "Not here, as you say", "Kept with this data set; choose one to take it back"),
         section(listed("instrument"), "From the instrument", "Lines of the X-ray tube and of the air: every pixel shows them, whatever the sample holds"),
         word && section(rest.filter(match).filter((i) => !shown.includes(i)), "Below their thresholds", "Nowhere above their thresholds")].flat(3)),

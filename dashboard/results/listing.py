@@ -10,12 +10,6 @@ from dashboard.shown import sample_first
 from xrfengine.cube import ElementMaps
 from xrfengine.findings import Found, Identified
 
-FEW_SHARE = 0.001
-FEW_REGIONS = 5
-FEW_SHARE_OF_FEW = 0.02
-"""Below this share, fewer than :data:`FEW_REGIONS` regions are few. Above it, as in a short line
-scan, a single pixel is a good part of all."""
-
 
 @dataclass(frozen=True)
 class Listing:
@@ -27,7 +21,7 @@ class Listing:
         By falling share, those of the instrument last; those added by the user among them, also
         where they are nowhere above their threshold.
     few : tuple of Found
-        Shown by a few pixels only: each may be a false call.
+        Seen in a few single pixels only: each may be a false call.
     overruled : tuple of Found
         Those the user says are not there, wherever they are above their thresholds or not.
     """
@@ -38,9 +32,8 @@ class Listing:
 
 
 def listing(found: tuple[Found, ...], overrides: Overrides, maps: ElementMaps) -> Listing:
-    """Sort what was found in maps; the maps say how many regions there are and of what."""
+    """Sort what was found in maps; the maps say of what there are any."""
     absent, present = overrides.saying("absent"), overrides.saying("present")
-    n_regions = count_regions(maps)
     kept, few, overruled = [], [], []
     for item in found:
         if item.element in absent:
@@ -48,7 +41,7 @@ def listing(found: tuple[Found, ...], overrides: Overrides, maps: ElementMaps) -
         elif item.element in present:
             # The sample's, whoever says so: a copper pigment under a copper tube.
             kept.append(replace(item, is_instrument=False))
-        elif is_few(item.share, n_regions) and not item.is_instrument:
+        elif item.is_few and not item.is_instrument:
             few.append(item)
         else:
             kept.append(item)
@@ -70,20 +63,3 @@ def seen(identified: Iterable[Identified], overrides: Overrides) -> tuple[Identi
         and overrides.of(item.symbol) != "absent"
         and (not item.is_instrument or overrides.of(item.symbol) == "present")
     )
-
-
-def count_regions(maps: ElementMaps) -> int:
-    """Regions of the maps that were judged each by itself: pixels, where nothing is averaged."""
-    k = maps.region_px
-    height, width = maps.values.shape[1:]
-    return -(-height // k) * -(-width // k)
-
-
-def is_few(share: float, n_regions: int) -> bool:
-    """Whether an element above its threshold on this share of the area may be a false call.
-
-    Of a thousand pixels that hold nothing of an element, about one is called wrongly; single
-    pixels also by dust, by a hot detector channel, or by an overlap at an edge.
-    """
-    fewer = round(share * n_regions) < FEW_REGIONS and share < FEW_SHARE_OF_FEW
-    return share < FEW_SHARE or fewer

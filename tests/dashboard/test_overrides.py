@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dashboard.keeping.history import ONE_STEP_S, History
 from dashboard.plots.thumbnails import entries
 from dashboard.results import Results
-from dashboard.results.listing import is_few, listing, seen
+from dashboard.results.listing import listing, seen
 from dashboard.session import Session
 from dashboard.session.overrides import VERDICTS, Overrides
 from dashboard.views.map_grid import MapGridView
@@ -28,7 +28,7 @@ ABOVE = (
     Found("Cu", 0.9, 0.99, True),
     Found("Fe", 0.4, 0.98),
     Found("As", 0.1, 0.8),
-    Found("Hg", 0.0002, 0.6),
+    Found("Hg", 0.0002, 0.6, is_few=True),
 )
 
 
@@ -57,28 +57,6 @@ def test_elements_are_taken_away_added_and_freed_of_the_tube():
     assert symbols(listing(ABOVE, said(Co="absent"), MAPS).overruled) == ["Co"]
     # What the maps do not hold cannot be shown.
     assert "U" not in symbols(listing(ABOVE, said(U="present"), MAPS).found)
-
-
-@pytest.mark.parametrize(
-    ("share", "n_regions", "few"),
-    [
-        (0.0009, 1_000_000, True),
-        (0.002, 1_000_000, False),
-        (4 / 2_000, 2_000, True),
-        (5 / 2_000, 2_000, False),
-        (1 / 40, 40, False),  # of a line scan
-        (1.0, 1, False),  # of a single spectrum
-    ],
-)
-def test_few_pixels_are_told_from_a_small_area(share, n_regions, few):
-    assert is_few(share, n_regions) is few
-
-
-def test_a_coarse_region_counts_once():
-    coarse = ElementMaps(MAPS.elements, MAPS.values, "probability", region_px=10)
-    one_region = (Found("Fe", 100 / 20_000, 0.9),)
-    assert listing(one_region, Overrides(), MAPS).found
-    assert listing(one_region, Overrides(), coarse).few
 
 
 def test_a_spectrum_shows_what_the_user_lets_count():

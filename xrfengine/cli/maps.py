@@ -160,6 +160,8 @@ def _of_elements(
         listed.append({"symbol": each.element, "share": round(each.share, 4)})
         if each.is_instrument:
             listed[-1]["instrument"] = True
+        if each.is_few:
+            listed[-1]["in_few_pixels"] = True
     return data, {"elements": list(result.elements), "found": listed}, model
 
 
