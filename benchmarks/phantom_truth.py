@@ -9,6 +9,10 @@ in training and everywhere else in the project (nobody can say there), and stric
 counted as absent. Pixels of all seeds are pooled by element; elements visible in fewer than one
 pixel in a thousand are left out of the mean, and named.
 
+How each method's elements would be listed is counted, too: as found where more pixels touch than
+chance has it (:func:`xrfengine.findings.is_scattered`), or from a share of the area on, as *in few
+pixels* else; right is what truth shows in at least one pixel, wrong what it shows in none.
+
 Beside our maps at their default thresholds: windows and the full-spectrum fit (what the sum
 spectrum shows), present from three standard deviations.
 
@@ -29,6 +33,7 @@ import numpy as np
 from presence_maps import Mapped, map_methods
 
 from xrfengine.classifier.predict import Classifier
+from xrfengine.findings import FEW_SHARE, is_scattered
 from xrfengine.jobs import Progress, no_progress
 from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.phantom import Phantom, PhantomSettings, make_phantom
@@ -53,10 +58,12 @@ def run(
     dict
         ``methods``: name → ``macro_f1``, ``macro_f1_strict``, ``by_element`` (element → f1,
         precision, recall, f1_strict, share visible), ``false_alarms_per_pixel`` (elements
-        reported where absent) and ``s_per_map``; ``seldom``: elements left out of the means.
+        reported where absent), ``listed`` (rule → found right, found wrong, few right, few wrong,
+        over all scans) and ``s_per_map``; ``seldom``: elements left out of the means.
     """
     classifier = Classifier.load(model)
     tallies: dict[str, dict[str, np.ndarray]] = {}
+    listed: dict[str, dict[str, np.ndarray]] = {}
     seconds: dict[str, float] = {}
     n_pixels = 0
     for index, seed in enumerate(seeds):
@@ -72,6 +79,9 @@ def run(
             for element, counts in _tallies(phantom, maps).items():
                 of_method = tallies.setdefault(name, {})
                 of_method[element] = of_method.get(element, 0) + counts
+            for rule, places in _listed(phantom, maps).items():
+                of_method = listed.setdefault(name, {})
+                of_method[rule] = of_method.get(rule, 0) + places
             progress((index + (step + 1) / len(methods)) / len(seeds), f"seed {seed}, {name}")
     return {
         "shape_yx": list(shape_yx),
@@ -81,7 +91,11 @@ def run(
         "model": classifier.digest,
         "seldom": _seldom(tallies["xrfengine"], n_pixels),
         "methods": {
-            name: _figures(of_method, n_pixels) | {"s_per_map": seconds[name] / len(seeds)}
+            name: {
+                **_figures(of_method, n_pixels),
+                "listed": {rule: places.tolist() for rule, places in listed[name].items()},
+                "s_per_map": seconds[name] / len(seeds),
+            }
             for name, of_method in tallies.items()
         },
     }
@@ -108,6 +122,25 @@ def _tallies(phantom: Phantom, maps: Mapped) -> dict[str, np.ndarray]:
             ]
         )
     return found
+
+
+def _listed(phantom: Phantom, maps: Mapped) -> dict[str, np.ndarray]:
+    """Rule → elements (found right, found wrong, few right, few wrong)."""
+    apart = {phantom.cube.instrument.tube_anode, *INSTRUMENT_ELEMENTS}
+    z = phantom.significance
+    rules = {"pixels that touch": [0] * 4, "share of the area": [0] * 4}
+    for element in set(maps.elements) - apart:
+        present = maps.presence(element)
+        strongest = z[element].max() if element in z.elements else 0.0
+        if not present.any() or ABSENT_Z < strongest < VISIBLE_Z:
+            continue
+        touch = present.mean() >= FEW_SHARE or not is_scattered(present)
+        for rule, is_found in (
+            ("pixels that touch", touch),
+            ("share of the area", present.mean() >= _SELDOM),
+        ):
+            rules[rule][2 * (not is_found) + (strongest < VISIBLE_Z)] += 1
+    return {rule: np.array(places) for rule, places in rules.items()}
 
 
 def _seldom(tallies: Mapping[str, np.ndarray], n_pixels: int) -> list[str]:
@@ -150,6 +183,11 @@ def print_table(result: Mapping[str, Any]) -> None:
             f"false alarms a pixel {m['false_alarms_per_pixel']:.4f}   {m['s_per_map']:.1f} s a map"
         )
         worst = m["most_false_alarms_per_pixel"].items()
+        for rule, (right, wrong, few_right, few_wrong) in m["listed"].items():
+            print(
+                f"    listed by {rule}: as found {right} right, {wrong} wrong; "
+                f"in few pixels {few_wrong} wrong, {few_right} right"
+            )
         print("    absent but reported: " + ", ".join(f"{e} {share:.4f}" for e, share in worst))
     print(f"  too seldom visible for the means: {' '.join(result['seldom']) or 'none'}")
     names = list(result["methods"])

@@ -28,7 +28,7 @@ _LIMIT = 3.0
 _SURE = 0.95
 """Mean probability above the threshold from which an element is no borderline case."""
 _FAR_LESS = 0.5
-_FEW_SHARE = 0.02
+FEW_SHARE = 0.02
 """From this share on nothing is seen in few regions: in a short line scan a single one is more. Of
 a thousand pixels that hold nothing of an element, about one is called wrongly."""
 _BY_CHANCE = 1e-4
@@ -143,7 +143,7 @@ def found(
                     share,
                     strength,
                     element in not_the_sample,
-                    share < _FEW_SHARE and is_scattered(above[::k, ::k]),
+                    share < FEW_SHARE and is_scattered(above[::k, ::k]),
                 )
             )
     return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))

@@ -100,6 +100,23 @@ def test_grey_pixels_count_only_strictly(scripts):
     assert figures["false_alarms_per_pixel"] == pytest.approx(4 / 6)
 
 
+def test_elements_in_touching_pixels_are_listed_as_found(scripts):
+    present = np.zeros((4, 30, 40), dtype=bool)
+    present[0, 4:6, 4:6] = present[3, 4:6, 4:6] = True  # a patch, below a share of 1 %
+    present[1, ::9, ::9] = present[2, ::9, ::9] = True  # scattered, 1.7 %
+    z = np.array([9.0, 9.0, 0.0, 3.0], dtype=np.float32)[:, None, None] * np.ones((30, 40))
+    phantom = SimpleNamespace(
+        cube=SimpleNamespace(instrument=SimpleNamespace(tube_anode="Rh")),
+        significance=ElementMaps(("Fe", "Cu", "Hg", "As"), z.astype(np.float32), "truth"),
+    )
+    maps = scripts.presence_maps.Mapped(
+        ("Fe", "Cu", "Hg", "As"), present.astype(np.float32), present
+    )
+    listed = scripts.phantom_truth._listed(phantom, maps)  # As is neither there nor not
+    assert listed["pixels that touch"].tolist() == [1, 0, 1, 1]
+    assert listed["share of the area"].tolist() == [2, 1, 0, 0]
+
+
 def test_plots_are_drawn_alike_each_time(scripts, tmp_path):
     levels = [
         {
