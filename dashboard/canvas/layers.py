@@ -81,7 +81,9 @@ class MapCanvas:
         fig.toolbar.active_drag = self.tools["Move"]
         self._size = figures.keep_square(fig)
         self._mailbox = figures.selection_mailbox(fig, "xrf-map-mailbox")
-        fig.add_layout(figures.colour_bar(self.mappers["values"]), "below")
+        self._bar = figures.colour_bar(self.mappers["values"])
+        self._bar.major_label_text_alpha = 0.0
+        fig.add_layout(self._bar, "below")
         fig.min_border = 4
         fig.min_border_right, fig.min_border_left = 16, TOOLS_PX
         # The painting shines through, so that one knows where one is.
@@ -207,6 +209,9 @@ class MapCanvas:
                 self._images.pop(key, None)
             else:
                 self._images[key] = value
+        if name == "values":
+            # No figures on the scale while nothing is painted with it.
+            self._bar.major_label_text_alpha = float(image is not None)
         if image is None:
             self._due.discard(name)
             source = self.layer(name).data_source

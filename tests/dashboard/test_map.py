@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from bokeh.models import ColorBar
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,11 @@ def test_colours_and_their_upper_end_are_chosen(run):
         await results.settled()
         mapper = view.canvas.mappers["values"]
         usual = mapper.high
+        (bar,) = view.canvas.figure.select(ColorBar)
+        assert bar.major_label_text_alpha == 1
+        view.canvas.paint("values", None)
+        assert bar.major_label_text_alpha == 0  # no figures without a map
+        view.canvas.paint("values", results.maps["Fe"])
         settings = sheet_of(view)
         settings._handle_msg({"palette": "blue"})
         assert mapper.palette == list(MAP_PALETTES["blue"])
