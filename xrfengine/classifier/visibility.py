@@ -145,7 +145,10 @@ def significance(
     alone = np.sqrt(fisher[mixture.pair_spectrum, rank, rank])
     fisher[:, diagonal, diagonal] += prior + 1e-6 * fisher[:, diagonal, diagonal]
     inverse = np.linalg.inv(fisher)
-    deviation = np.sqrt(inverse[:, diagonal, diagonal])
+    # No variance is below that with all else known; where components are nearly alike, rounding
+    # would even make it negative.
+    variance = np.maximum(inverse[:, diagonal, diagonal], 1.0 / fisher[:, diagonal, diagonal])
+    deviation = np.sqrt(variance)
     marginal = 1.0 / deviation[mixture.pair_spectrum, rank]
     correlation = np.abs(inverse[:, :most, :most])
     correlation /= deviation[:, :most, None] * deviation[:, None, :most]
