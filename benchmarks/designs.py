@@ -23,7 +23,8 @@ from xrfengine.classifier.evaluate import score_labels
 from xrfengine.classifier.feed import rounds
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.recipe import TrainSettings
-from xrfengine.classifier.train import Run, train
+from xrfengine.classifier.train import train
+from xrfengine.classifier.training_run import Run
 
 DESIGNS: dict[str, dict[str, Any]] = {
     "compact: conv stem, 64 tokens of width 64": {},

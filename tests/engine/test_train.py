@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from xrfengine.classifier.checkpoint import load, untrained
 from xrfengine.classifier.feed import Feed, simulated
 from xrfengine.classifier.network import preset_config
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.recipe import TrainSettings
-from xrfengine.classifier.train import held_apart, masked_loss, state_path, train
+from xrfengine.classifier.train import held_apart, state_path, train
+from xrfengine.classifier.training_run import Run, masked_loss
 from xrfengine.errors import Cancelled, ModelError, SettingsError
 from xrfengine.jobs import CancelToken
 
@@ -108,8 +110,6 @@ def test_interrupted_training_goes_on_where_it_stopped(tmp_path):
 
 def test_state_holds_everything_the_next_step_needs(tmp_path):
     """Interrupting must not change what the optimiser does: same spectra, same weights."""
-    from xrfengine.classifier.train import Run
-
     feed = TINY.feed()
     rng = np.random.default_rng(0)
     x, y = simulated(feed, feed.simulator(), rng, 64)
@@ -128,9 +128,60 @@ def test_state_holds_everything_the_next_step_needs(tmp_path):
         assert torch.equal(value, second.tensors()[name]), name
 
 
-def test_a_spectrum_that_is_no_number_costs_one_step_only():
-    from xrfengine.classifier.train import Run
+BRIGHT = {
+    "steps": 3,
+    "workers": 0,
+    "device": "cpu",
+    "batch": 64,
+    "validation_spectra": 128,
+    "elements": TINY.elements,
+    "network": (*TINY.network, ("n_features", 4)),
+}
 
+
+@pytest.fixture
+def begun(tmp_path):
+    small = dict(TINY.network)
+    return untrained("compact", TINY.elements, **small).save(tmp_path / "begun.safetensors")
+
+
+def test_a_reader_of_bright_spectra_goes_on_from_weights(begun, tmp_path):
+    settings = TrainSettings.for_bright(begun, **BRIGHT)
+    first = Run(settings)
+    before = load(begun)
+    feed = settings.feed()
+    assert feed.preprocess.matched_filter
+    assert feed.simulation.counts[0] >= 1e5
+    x = torch.randn(5, 4, 1024)
+    with torch.no_grad():
+        same = first.network.eval()(x)
+        assert torch.allclose(same, before.built()(x[:, :3]), atol=1e-5)
+    out = train(settings, tmp_path / "m.bright.safetensors", command="c")
+    after = load(out)
+    assert after.card["begun_with"] == before.digest
+    assert str(tmp_path) not in out.with_suffix(".json").read_text()
+    assert after.most_counts is None
+    assert after.network.n_features == 4
+    assert torch.equal(load(begun).weights["position"], before.weights["position"])
+
+
+def test_what_cannot_be_gone_on_from_is_refused(begun, tmp_path):
+    for change, words in (
+        ({"elements": ("Ca", "Fe", "Zn")}, "other elements"),
+        ({"network": (("n_features", 4),)}, "another design|differ in"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            Run(TrainSettings.for_bright(begun, **{**BRIGHT, **change}))
+    state = tmp_path / "m.state"
+    Run(TrainSettings.for_bright(begun, **BRIGHT)).save(state)
+    other = untrained("compact", TINY.elements, seed=1, **dict(TINY.network))
+    elsewhere = other.save(tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="other settings"):
+        Run(TrainSettings.for_bright(elsewhere, **BRIGHT)).resume(state)
+    Run(TrainSettings.for_bright(begun, **BRIGHT)).resume(state)
+
+
+def test_a_spectrum_that_is_no_number_costs_one_step_only():
     feed = TINY.feed()
     x, y = simulated(feed, feed.simulator(), np.random.default_rng(0), 8)
     run = Run(TINY)

@@ -332,3 +332,36 @@ def with_scaled_logits(
             scaled[name] *= steeper[:, None]
     scaled["head.bias"] = scaled["head.bias"] * steeper + moved
     return scaled
+
+
+def widened(weights: dict[str, Tensor], config: ViTConfig) -> dict[str, Tensor]:
+    """Weights of a network that reads fewer features, for one that reads more.
+
+    What the first features say stays; the further ones begin without any weight.
+
+    Parameters
+    ----------
+    weights : dict
+        Left as they are.
+    config : ViTConfig
+        Of the network to begin.
+
+    Raises
+    ------
+    SettingsError
+        If the two differ in anything else.
+    """
+    wanted = build(config).state_dict()
+    if wanted.keys() != weights.keys():
+        raise SettingsError("the weights to begin with belong to another design of network")
+    begun = {}
+    for name, value in wanted.items():
+        given = weights[name].detach().to(value.dtype)
+        if given.shape != value.shape:
+            if not name.startswith("stem.") or value.ndim != 3 or given.ndim != 3:
+                raise SettingsError(f"the weights to begin with differ in {name}")
+            more = torch.zeros_like(value)
+            more[:, : given.shape[1]] = given
+            given = more
+        begun[name] = given.clone()
+    return begun

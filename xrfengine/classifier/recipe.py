@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from xrfengine.classifier.checkpoint import preset_elements, preset_preprocess
@@ -62,6 +63,8 @@ class TrainSettings:
         Fields of the network's configuration that differ from the preset's.
     simulation : tuple of (name, value)
         Settings of the simulator that differ from the preset's.
+    begin_with : str or None
+        Path of the weights to go on from; None begins anew.
     """
 
     preset: Preset = "compact"
@@ -85,6 +88,7 @@ class TrainSettings:
     elements: tuple[str, ...] | None = None
     network: tuple[tuple[str, Any], ...] = ()
     simulation: tuple[tuple[str, Any], ...] = ()
+    begin_with: str | None = None
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or (self.steps is not None and self.steps < 1):
@@ -120,8 +124,31 @@ class TrainSettings:
         }
         return cls(preset, **{**plain, **changes})
 
+    @classmethod
+    def for_bright(cls, weights: str | Path, **changes: Any) -> TrainSettings:
+        """Going on from weights to a network that reads every count of bright spectra.
+
+        Of silicon detectors under X-rays alone, with a matched filter beside the other features:
+        the network that such spectra are searched for traces with.
+        """
+        bright = {
+            "learning_rate": 1e-3,
+            "muon_rate": 0.01,
+            "average": 0.999,
+            "most_counts": None,
+            "network": (("n_features", 4),),
+            "simulation": (
+                ("counts", (1e5, 3e8)),
+                ("share_electrons", 0.0),
+                ("share_gas", 0.0),
+            ),
+        }
+        return cls("compact", begin_with=str(weights), **{**bright, **changes})
+
     def to_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)
+        # Where a file lies is nobody's business; which weights they were, the card says.
+        del values["begin_with"]
         values["clip"] = None if math.isinf(self.clip) else self.clip
         values["network"], values["simulation"] = dict(self.network), dict(self.simulation)
         return values

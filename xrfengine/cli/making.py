@@ -125,6 +125,13 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         default="compact",
         help="network and recipe (default: compact)",
     )
+    parser.add_argument(
+        "--bright",
+        metavar="M.safetensors",
+        type=Path,
+        help="go on from these weights to a network that reads every count of bright spectra, "
+        "which the search for traces asks; kept beside them as M.bright.safetensors",
+    )
     parser.add_argument("--minutes", metavar="M", type=float, default=20.0, help="default: 20")
     parser.add_argument("--out", "-o", metavar="M.safetensors", type=Path, required=True)
     parser.add_argument("--seed", metavar="N", type=int, default=0)
@@ -155,7 +162,16 @@ def train(args: argparse.Namespace, terminal: Terminal) -> None:
         "device": args.device,
     }
     given = {name: value for name, value in optional.items() if value is not None}
-    settings = TrainSettings.for_preset(args.preset, minutes=args.minutes, seed=args.seed, **given)
+    given |= {"minutes": args.minutes, "seed": args.seed}
+    if args.bright is None:
+        settings = TrainSettings.for_preset(args.preset, **given)
+    elif args.preset != "compact":
+        raise SettingsError(
+            f"--preset {args.preset} has no meaning with --bright",
+            "Leave it out: the network that is gone on from says it.",
+        )
+    else:
+        settings = TrainSettings.for_bright(args.bright, **given)
     with terminal.progress() as progress:
         path = train_network(
             settings,

@@ -107,6 +107,11 @@ def test_outputs_are_refused_before_the_work(refused, scan, tmp_path):
     (tmp_path / "folder.nc").mkdir()
     assert "is a folder" in refused("maps", scan, "-o", tmp_path / "folder.nc")
     assert "extension .nc" in refused("simulate", "-n", "5", "-o", tmp_path / "s.nc")
+    with_preset = ("--preset", "thesis", "--bright", "w.safetensors", "--out")
+    assert "--bright" in refused("train", *with_preset, tmp_path / "m.safetensors")
+    assert "no weights" in refused(
+        "train", "--bright", tmp_path / "w.safetensors", "--out", tmp_path / "m.safetensors"
+    )
     assert "extension .pt" in refused("train", "--out", tmp_path / "m.pt")
 
 
