@@ -28,7 +28,7 @@ from xrfengine.classifier.verify import fit_is_left_out
 from xrfengine.cube import Spectrum
 
 SIGMA = 10
-LIMITS = (6.0, 7.0, 8.0, 10.0, 15.0)
+LIMITS = (5.0, 6.0, 7.0, 8.0, 10.0, 15.0)
 
 
 def found_by_network(classifier: Classifier, spectrum: Spectrum) -> tuple[str, ...]:

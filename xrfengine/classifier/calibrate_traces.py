@@ -2,33 +2,45 @@
 
     python -m xrfengine.classifier.calibrate_traces WEIGHTS.safetensors
 
-writes ``WEIGHTS.traces.json`` beside the weights, in a quarter of an hour of one core. The weights
-need their verification first (:mod:`xrfengine.classifier.calibrate_verifier`): every simulated
-spectrum goes the way it would in use, and what the search then adds is a candidate.
+writes ``WEIGHTS.traces.json`` beside the weights, in twenty minutes of two cores. The weights
+need their verification first (:mod:`xrfengine.classifier.calibrate_verifier`), and the network
+that reads every count (``xrfengine train --bright``): every simulated spectrum goes the way it
+would in use, and what the search then adds is a candidate.
 
 The lines of the instrument itself (steel, brass, the detector's own silicon) are in the spectrum,
-and nobody can tell whether the sample has them too: the regression does not learn from them. They
-count as false alarms when the threshold is set, as in the calibrations of network and verification.
+and nobody can tell whether the sample has them too. They count as absent and as false alarms, as in
+the calibrations of network and verification.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from xrfengine.classifier.anode import find_setup
+from xrfengine.classifier.calibrated import probability
 from xrfengine.classifier.instrument import draw_instrument
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.simulate import SimulationSettings, Simulator
-from xrfengine.classifier.trace_figures import FEATURES, trace_figures
+from xrfengine.classifier.trace_figures import FEATURES
 from xrfengine.classifier.trace_judge import TraceJudge
-from xrfengine.classifier.traces import BRIGHT_COUNTS, is_searched, search
-from xrfengine.classifier.verify import Verifier, traces_path, verifier_for, verify_spectrum
+from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates, is_searched
+from xrfengine.classifier.verify import (
+    Verifier,
+    bright_path,
+    traces_path,
+    verifier_for,
+    verify_spectrum,
+)
 from xrfengine.cube import Spectrum
 from xrfengine.errors import ModelError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
@@ -75,8 +87,9 @@ class Candidates:
 def gather(
     classifier: Classifier,
     verifier: Verifier,
+    reader: Classifier,
     n_spectra: int,
-    seed: int,
+    seed: int | tuple[int, ...],
     *,
     seconds: float = np.inf,
     progress: Progress = no_progress,
@@ -88,6 +101,8 @@ def gather(
     ----------
     verifier : Verifier
         Without a judge of traces, or with one, which is not asked.
+    reader : Classifier
+        Reads every count, see :class:`~xrfengine.classifier.traces.TraceSearch`.
     n_spectra : int
         Searched ones; those taken for excited by electrons do not count.
     seconds : float
@@ -115,7 +130,7 @@ def gather(
             verified = verify_spectrum(spectrum, classifier, verifier, lambda setup=setup: setup)
             present = verified.present[0]
             known = tuple(e for e, yes in zip(classifier.elements, present, strict=True) if yes)
-            found, figures = trace_figures(search(spectrum, known, setup), spectrum, classifier)
+            _, found, figures = candidates(spectrum, known, setup, reader, cancel)
             for element, row in zip(found, figures, strict=True):
                 features.append(row)
                 labels.append(truth[classifier.elements.index(element)])
@@ -141,7 +156,7 @@ def gather(
 
 
 def learn(
-    candidates: Candidates, alarms_per_spectrum: float, network: str, card: dict
+    candidates: Candidates, alarms_per_spectrum: float, network: str, bright: str, card: dict
 ) -> TraceJudge:
     """Fit the regression, and set the threshold for a rate of false alarms.
 
@@ -152,8 +167,8 @@ def learn(
     ----------
     alarms_per_spectrum : float
         That the search may add to a bright spectrum.
-    network : str
-        Digest of the weights.
+    network, bright : str
+        Digests of the weights, and of those that read every count.
 
     Raises
     ------
@@ -161,7 +176,7 @@ def learn(
         If there are no traces or no false alarms to learn from.
     """
     x, y = candidates.features, candidates.labels
-    told = (y >= 0) & ~candidates.is_own
+    told = y >= 0
     if np.unique(y[told]).size < 2:
         raise ModelError("no traces to learn from", "Search more spectra.")
     scales = x[told].std(axis=0) + 1e-9
@@ -170,27 +185,28 @@ def learn(
     for number in range(_FOLDS):
         weights, bias = _regression(x / scales, y, told & (fold != number))
         apart[fold == number] = x[fold == number] / scales @ weights + bias
-    alarms = np.sort(apart[y == 0])[::-1]
-    allowed = int(alarms_per_spectrum * candidates.n_spectra)
-    odds = float(alarms[min(allowed, alarms.size - 1)]) + 1e-6
     n = candidates.n_spectra
+    alarms = np.sort(apart[y == 0])[::-1]
+    odds = float(alarms[min(int(alarms_per_spectrum * n), alarms.size - 1)]) + 1e-6
     reported = apart >= odds
+    alarms = reported & (y == 0)
     figures = {
         "spectra": n,
         "visible": candidates.n_visible,
         "found_before": candidates.n_found,
         "candidates": {"visible": int((y == 1).sum()), "absent": int((y == 0).sum())},
         "visible_added": int((reported & (y == 1)).sum()),
-        "false_alarms_added_per_spectrum": round(float((reported & (y == 0)).sum()) / n, 4),
-        "of_these_the_instrument": int((reported & (y == 0) & candidates.is_own).sum()),
+        "false_alarms_added_per_spectrum": round(float(alarms.sum()) / n, 4),
+        "of_these_the_instrument": int((alarms & candidates.is_own).sum()),
     }
     weights, bias = _regression(x / scales, y, told)
     return TraceJudge(
         tuple(weights.tolist()),
         tuple(scales.tolist()),
         bias,
-        float(1.0 / (1.0 + np.exp(-odds))),
+        float(probability(np.array(odds))),
         network,
+        bright,
         {**card, "held_apart": figures},
     )
 
@@ -203,6 +219,51 @@ def _regression(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndar
     return model.coef_[0], float(model.intercept_[0])
 
 
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """Candidates of several searches as those of one, no instrument being of two of them."""
+    spectra = np.cumsum([0, *(part.n_spectra for part in parts)])
+    drawn = np.cumsum([0, *(part.instrument.max(initial=0) for part in parts)])
+    places = list(zip(parts, spectra, drawn, strict=False))
+    return Candidates(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.is_own for part in parts]),
+        tuple(element for part in parts for element in part.elements),
+        np.concatenate([part.spectrum + first for part, first, _ in places]),
+        np.concatenate([part.instrument + first for part, _, first in places]),
+        int(spectra[-1]),
+        sum(part.n_visible for part in parts),
+        sum(part.n_found for part in parts),
+    )
+
+
+def _taking_part(weights: Path) -> tuple[Classifier, Verifier, Classifier]:
+    """Network, verification and reader of every count.
+
+    Raises
+    ------
+    ModelError
+        If one of them is missing.
+    """
+    classifier = Classifier.load(weights, device="cpu")
+    verifier, why_not = verifier_for(classifier, weights)
+    if verifier is None:
+        raise ModelError(why_not, "Calibrate the verification first.")
+    if not bright_path(weights).is_file():
+        raise ModelError(
+            f"there is no network that reads every count at {bright_path(weights)}",
+            f"Train it first: xrfengine train --bright {weights} -o {bright_path(weights)}",
+        )
+    return classifier, verifier, Classifier.load(bright_path(weights), device="cpu")
+
+
+def _gathered(weights: Path, n: int, seed: tuple[int, ...], minutes: float) -> Candidates:
+    """One process's share."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return gather(*_taking_part(weights), n, seed, seconds=60.0 * minutes)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
     parser = argparse.ArgumentParser(
@@ -210,25 +271,29 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("weights", type=Path)
     parser.add_argument("--out", type=Path, help="default: beside the weights")
-    parser.add_argument("--spectra", type=int, default=700)
+    parser.add_argument("--spectra", type=int, default=1400)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument(
         "--false-alarms",
         type=float,
-        default=0.05,
-        help="added to a simulated bright spectrum (default: 0.05, as in the verification)",
+        default=0.04,
+        help="added to a simulated bright spectrum (default: 0.04)",
     )
-    parser.add_argument("--minutes", type=float, default=20.0, help="end gathering after this")
+    parser.add_argument("--minutes", type=float, default=60.0, help="end gathering after this")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     given = parser.parse_args(arguments)
-    classifier = Classifier.load(given.weights, device="cpu")
-    verifier, why_not = verifier_for(classifier, given.weights)
-    if verifier is None:
-        raise ModelError(why_not, "Calibrate the verification first.")
-    candidates = gather(
-        classifier, verifier, given.spectra, given.seed, seconds=60.0 * given.minutes
-    )
-    card = {"seed": given.seed, "false_alarms_asked": given.false_alarms}
-    judge = learn(candidates, given.false_alarms, classifier.digest, card)
+    share = -(-given.spectra // given.workers)
+    shares = [(given.weights, share, (given.seed, n), given.minutes) for n in range(given.workers)]
+    # spawn: forking a process that runs torch's threads may hang.
+    with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
+        candidates = joined(pool.starmap(_gathered, shares))
+    classifier, _, reader = _taking_part(given.weights)
+    card = {
+        "seed": given.seed,
+        "workers": given.workers,
+        "false_alarms_asked": given.false_alarms,
+    }
+    judge = learn(candidates, given.false_alarms, classifier.digest, reader.digest, card)
     path = judge.save(given.out or traces_path(given.weights))
     print(f"{path}, threshold {judge.threshold:.3f}")
     print(json.dumps(judge.card, indent=1))

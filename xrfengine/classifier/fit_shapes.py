@@ -20,7 +20,7 @@ from xrfengine.classifier.excitation import (
     mono_source,
     tube_source,
 )
-from xrfengine.classifier.instrument import PARTS, line_table
+from xrfengine.classifier.instrument import PARTS, line_table, with_radiative_auger
 from xrfengine.classifier.visibility import coarse_bins
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector, render_rows, transmission
@@ -197,7 +197,10 @@ def _edges(setup: Setup) -> np.ndarray:
 
 @functools.lru_cache(maxsize=12)
 def shapes_of(
-    setup: Setup, per_fwhm: float = _PER_FWHM, elements: tuple[int, ...] | None = None
+    setup: Setup,
+    per_fwhm: float = _PER_FWHM,
+    elements: tuple[int, ...] | None = None,
+    satellites: bool = False,
 ) -> Shapes:
     """Render everything one instrument can show; kept for the next spectrum.
 
@@ -209,12 +212,15 @@ def shapes_of(
     elements : tuple of int or None
         Indices into ``ELEMENTS``: whose lines are rendered, which takes most of the time; None:
         all.
+    satellites : bool
+        With those of radiative Auger transitions, a percent of a K series: they matter beside the
+        lines of elements that make up most of a bright spectrum.
     """
     edges = _edges(setup)
     centres = 0.5 * (edges[1:] + edges[:-1])
     source, detector, seen = setup.source, setup.detector, _seen_by(setup)
     lines, escape, element, part, share, row_kev = _line_shapes(
-        source, detector, edges, seen, elements
+        source, detector, edges, seen, elements, satellites
     )
     names, scattered = _scatter_shapes(setup, source, edges, seen)
     fine = np.concatenate([lines, scattered])
@@ -279,7 +285,7 @@ def _seen_by(setup: Setup) -> scatter.Seen:
     return seen
 
 
-def _line_shapes(source, detector, edges, seen, elements):
+def _line_shapes(source, detector, edges, seen, elements, satellites):
     element, shell, part, energy, rate = line_table()
     intensity = source.shell_strengths()[element, shell] * rate * seen(energy)
     if source.kind != "electrons":
@@ -293,7 +299,10 @@ def _line_shapes(source, detector, edges, seen, elements):
     keep = inside & (intensity > 3e-4 * total[key]) & (total[key] > 1e-4 * of_element[element])
     used, row = np.unique(key[keep], return_inverse=True)
     energy, intensity = energy[keep], intensity[keep] / total[used][row]
-    shapes = render_rows(used.size, row, energy, intensity, edges, detector)
+    rendered = row, energy, intensity
+    if satellites:
+        rendered = with_radiative_auger(row, part[keep], element[keep], energy, intensity)
+    shapes = render_rows(used.size, *rendered, edges, detector)
     escaped, fraction = detector.escape(energy)
     seen_escape = (fraction > 0) & (escaped > 0)
     pure = Detector(**{**detector.to_dict(), "escape_scale": 0.0})

@@ -1,6 +1,6 @@
 """Figures by which a trace that the search added is judged.
 
-How the peak fits, what is left over around it, what the network says when it is shown all counts.
+How the peak fits, what is left over around it, what a network that reads every count says of it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import numpy as np
 
 from xrfengine.classifier.element_peaks import Peak, free_lines, rendered_peaks
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
-from xrfengine.classifier.fit_figures import log_odds
 from xrfengine.classifier.fit_shapes import Setup, Shapes
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.cube import Spectrum
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
 
 if TYPE_CHECKING:
-    from xrfengine.classifier.predict import Classifier
+    pass
 
 FEATURES: tuple[str, ...] = (
-    "network log-odds, all counts",
+    "log-odds of the network that reads all counts",
     "significance",
     "significance before the misfit",
     "misfit under the line",
@@ -32,9 +31,6 @@ FEATURES: tuple[str, ...] = (
 )
 """In this order on the last axis of :func:`trace_figures`."""
 
-_READ_COUNTS = (1e6, 3e6, 1e7, 1e9)
-"""Most counts that the network is shown. It was trained on fewer, so its answers to several are
-taken together."""
 _TELLING_Z = 2.0
 """Expected significance from which another line of the element should be there."""
 
@@ -51,7 +47,8 @@ class Searched:
     solution : Solution
         The fit with all elements.
     known, added : tuple of str
-        Elements that were given, and those that the search added, in their order.
+        Elements that were given, and those that the search added, in their order, as far as they
+        are still significant beside all others.
     """
 
     setup: Setup
@@ -72,21 +69,28 @@ def z_of(solution: Solution, element: int) -> float:
 
 
 def trace_figures(
-    searched: Searched, spectrum: Spectrum, classifier: Classifier
+    searched: Searched, spectrum: Spectrum, known: tuple[str, ...], said: np.ndarray
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Figures of the elements that a search added, without those of tube and air.
+
+    Parameters
+    ----------
+    known : tuple of str
+        Elements that the reader of bright spectra knows.
+    said : ndarray, shape (known,)
+        Its log-odds.
 
     Returns
     -------
     elements : tuple of str
-        That the classifier knows, in the order of the search.
+        That the reader knows, in the order of the search.
     features : ndarray, shape (element, feature)
     """
     not_asked = {*INSTRUMENT_ELEMENTS, searched.setup.anode}
     peaks = {
         element: rendered_peaks(searched.shapes, element)
         for element in searched.added
-        if element in classifier.elements and element not in not_asked
+        if element in known and element not in not_asked
     }
     elements = tuple(element for element, of_it in peaks.items() if of_it)
     if not elements:
@@ -96,7 +100,6 @@ def trace_figures(
     fit = SpectrumFit(searched.setup, shapes, solution, y)
     # How bad the model is shows only where no misfit eases the variance.
     plain = fit_bins(shapes, spectrum.counts, solution.elements, model_error=MODEL_ERROR)
-    said = _log_odds_of_all_counts(classifier, spectrum)
     rows = []
     for element in elements:
         z = max(searched.z(element), 0.1)
@@ -105,7 +108,7 @@ def trace_figures(
         share = _share(peaks[element], fit, element)
         rows.append(
             (
-                said[classifier.elements.index(element)],
+                said[known.index(element)],
                 np.log(z),
                 np.log(np.clip(bare, 0.5, 10.0)),
                 np.log(np.clip(under, 0.1, 50.0)),
@@ -115,16 +118,6 @@ def trace_figures(
             )
         )
     return elements, np.array(rows)
-
-
-def _log_odds_of_all_counts(classifier: Classifier, spectrum: Spectrum) -> np.ndarray:
-    """What the network says when it is not spared the counts, shape (element,)."""
-    counts = np.asarray(spectrum.counts)[None]
-    said = [
-        classifier.probabilities(counts, spectrum.calibration, most_counts=most)[0]
-        for most in _READ_COUNTS
-    ]
-    return log_odds(np.array(said)).mean(axis=0)
 
 
 def _distance(peak: Peak, fit: SpectrumFit) -> np.ndarray:

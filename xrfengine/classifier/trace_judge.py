@@ -30,8 +30,9 @@ class TraceJudge:
     bias : float
     threshold : float
         Probability from which a trace is reported, for the rate of false alarms on the card.
-    network : str
-        Digest of the weights it was calibrated for; for others it means nothing.
+    network, bright : str
+        Digests of the weights it was calibrated for, and of those that read every count; for
+        others it means nothing.
     card : mapping
         How it was calibrated and with what result.
 
@@ -46,6 +47,7 @@ class TraceJudge:
     bias: float
     threshold: float
     network: str
+    bright: str
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -64,7 +66,9 @@ class TraceJudge:
         module = "xrfengine.classifier.calibrate_traces"
         return read_calibration(
             path,
-            lambda values: cls(**regression(values, FEATURES, numbers)),
+            lambda values: cls(
+                **regression(values, FEATURES, numbers), bright=str(values["bright"])
+            ),
             "the search for traces",
             module,
         )

@@ -8,7 +8,8 @@ tells little: what it leaves unexplained makes the model look bad just where its
 
 What the search adds are candidates; in a badly fitted spectrum there is always one. They are judged
 (:mod:`xrfengine.classifier.trace_judge`) by a few figures
-(:mod:`xrfengine.classifier.trace_figures`).
+(:mod:`xrfengine.classifier.trace_figures`), the foremost what a network says that was trained on
+bright spectra alone and reads every count.
 
 Greedy addition with everything else refitted is orthogonal matching pursuit (Pati, Rezaiifar and
 Krishnaprasad, Asilomar 1993).
@@ -16,13 +17,14 @@ Krishnaprasad, Asilomar 1993).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xrfengine.classifier.calibrated import probability
 from xrfengine.classifier.fit import MODEL_ERROR, refine_setup
+from xrfengine.classifier.fit_figures import log_odds
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.classifier.trace_figures import Searched, trace_figures, z_of
@@ -38,13 +40,31 @@ if TYPE_CHECKING:
 BRIGHT_COUNTS = 3e5
 """Counts from which a spectrum is searched: of fewer the network reads all."""
 
-MOST_ADDED = 8
-_TRIED = 6
+MOST_ADDED = 10
+_TRIED = 10
 """Elements taken into the fit on trial at every step, those first that promise most from without.
 With more, nothing else was found."""
-_PROMISING_Z = 3.0
-_ADDED_Z = 6.0
-"""Significance from which an element is taken into the fit; what is reported the judge says."""
+_PROMISING_Z = 1.5
+_PROPOSED_ODDS = -2.0
+"""Log-odds by the reader from which an element is tried in the fit, whatever promises more."""
+_ADDED_Z, _LEAST_Z = 5.0, 6.0
+"""Significance from which an element is taken into the fit, and with which it is a candidate: with
+all others in the fit, too. What is reported the judge says."""
+
+
+@dataclass(frozen=True, eq=False)
+class TraceSearch:
+    """Who takes part in a search.
+
+    Attributes
+    ----------
+    judge : TraceJudge
+    reader : Classifier
+        Trained on bright spectra, of which it reads every count.
+    """
+
+    judge: TraceJudge
+    reader: Classifier
 
 
 def is_searched(spectrum: Spectrum, setup: Setup | None = None) -> bool:
@@ -61,7 +81,7 @@ def with_traces(
     spectrum: Spectrum,
     classifier: Classifier,
     verified: Verified,
-    judge: TraceJudge,
+    traces: TraceSearch,
     setup: Setup,
     cancel: CancelToken = NEVER,
 ) -> Verified:
@@ -85,11 +105,12 @@ def with_traces(
     if not is_searched(spectrum, setup):
         return verified
     present = np.array(classifier.elements)[verified.present[0]]
-    searched = search(spectrum, tuple(present.tolist()), setup, cancel)
+    searched, elements, features = candidates(
+        spectrum, tuple(present.tolist()), setup, traces.reader, cancel
+    )
     cancel.check()
-    elements, features = trace_figures(searched, spectrum, classifier)
     probabilities, z = verified.probabilities.copy(), verified.z.copy()
-    for element, odds in zip(elements, judge.log_odds(features), strict=True):
+    for element, odds in zip(elements, traces.judge.log_odds(features), strict=True):
         column = classifier.elements.index(element)
         limit = float(verified.thresholds[column])
         scaled = np.float32(probability(odds + np.log(limit / (1.0 - limit))))
@@ -109,8 +130,46 @@ def with_traces(
     )
 
 
+def candidates(
+    spectrum: Spectrum,
+    found: tuple[str, ...],
+    setup: Setup,
+    reader: Classifier,
+    cancel: CancelToken = NEVER,
+) -> tuple[Searched, tuple[str, ...], np.ndarray]:
+    """What the search adds to the elements found, with the figures that it is judged by.
+
+    Parameters
+    ----------
+    spectrum, found, setup
+        As of :func:`search`.
+    reader : Classifier
+        See :class:`TraceSearch`.
+
+    Returns
+    -------
+    searched : Searched
+    elements : tuple of str
+    features : ndarray, shape (element, feature)
+        See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
+    """
+    counts = np.asarray(spectrum.counts)[None]
+    said = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
+    proposed = tuple(
+        element
+        for element, odds in zip(reader.elements, said, strict=True)
+        if odds >= _PROPOSED_ODDS and element not in found
+    )
+    searched = search(spectrum, found, setup, proposed, cancel)
+    return searched, *trace_figures(searched, spectrum, reader.elements, said)
+
+
 def search(
-    spectrum: Spectrum, found: tuple[str, ...], setup: Setup, cancel: CancelToken = NEVER
+    spectrum: Spectrum,
+    found: tuple[str, ...],
+    setup: Setup,
+    proposed: tuple[str, ...] = (),
+    cancel: CancelToken = NEVER,
 ) -> Searched:
     """Add to the elements found in a spectrum what the fit clearly misses.
 
@@ -122,11 +181,15 @@ def search(
         What is known to be there.
     setup : Setup
         See :func:`~xrfengine.classifier.anode.find_setup`.
+    proposed : tuple of str
+        What the fit is to try in any case.
     """
     known = tuple(e for e in found if e != setup.anode)
     setup = refine_setup(spectrum, known, setup=setup)
-    shapes = shapes_of(setup)
+    shapes = shapes_of(setup, satellites=True)
     chosen = np.array([ELEMENTS.index(e) for e in known], dtype=int)
+    tried = [ELEMENTS.index(e) for e in proposed if e != setup.anode]
+    chosen = np.append(chosen, tried).astype(int)
     solution = _fit(shapes, spectrum.counts, chosen)
     added: list[int] = []
     while len(added) < MOST_ADDED:
@@ -137,7 +200,9 @@ def search(
         added.append(best)
         chosen = np.append(chosen, best)
         solution = _fit(shapes, spectrum.counts, chosen)
-    return Searched(setup, shapes, solution, known, tuple(ELEMENTS[i] for i in added))
+    # What others explain as well is no candidate any more.
+    left = [i for i in (*tried, *added) if z_of(solution, i) >= _LEAST_Z]
+    return Searched(setup, shapes, solution, known, tuple(ELEMENTS[i] for i in left))
 
 
 def _best(shapes: Shapes, counts: np.ndarray, chosen: np.ndarray, solution: Solution) -> int | None:
@@ -147,7 +212,7 @@ def _best(shapes: Shapes, counts: np.ndarray, chosen: np.ndarray, solution: Solu
     tried = []
     for element in promising:
         trial = fit_bins(
-            shapes, counts, np.append(chosen, element), model_error=MODEL_ERROR, n_rounds=2,
+            shapes, counts, np.append(chosen, element), model_error=MODEL_ERROR, n_rounds=3,
             start=solution.model, inflate=True,
         )  # fmt: skip
         tried.append((z_of(trial, element), element))

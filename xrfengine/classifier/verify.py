@@ -29,7 +29,7 @@ from xrfengine.classifier.calibrated import (
 from xrfengine.classifier.fit_figures import FEATURES, figures
 from xrfengine.classifier.fit_shapes import Setup
 from xrfengine.classifier.trace_judge import TraceJudge
-from xrfengine.classifier.traces import is_searched, with_traces
+from xrfengine.classifier.traces import TraceSearch, is_searched, with_traces
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress, part
@@ -62,8 +62,9 @@ class Verifier:
         Digest of the weights it was calibrated for; for others it means nothing.
     card : mapping
         How it was calibrated and with what result.
-    traces : TraceJudge or None
-        What judges the search for traces in single bright spectra; None: they are not searched.
+    traces : TraceSearch or None
+        Judge and reader of the search for traces in single bright spectra; None: they are not
+        searched.
     """
 
     weights: tuple[float, ...]
@@ -74,7 +75,7 @@ class Verifier:
     ceiling: float
     network: str
     card: Mapping[str, Any]
-    traces: TraceJudge | None = None
+    traces: TraceSearch | None = None
 
     def __post_init__(self) -> None:
         check_figures("a verification", FEATURES, self.weights, self.scales)
@@ -98,8 +99,8 @@ class Verifier:
         )
 
     def save(self, path: Path) -> Path:
-        """Write as JSON, without the judge of traces."""
-        values = asdict(self)
+        """Write as JSON, without what searches for traces."""
+        values = asdict(replace(self, traces=None))
         del values["traces"]
         return write_calibration(path, {"features": FEATURES, **values})
 
@@ -118,6 +119,12 @@ def traces_path(weights: Path | None = None) -> Path:
     """Where the judge of traces is kept: beside the verification."""
     path = verifier_path(weights)
     return path.with_name(path.name.replace(".verify.json", ".traces.json"))
+
+
+def bright_path(weights: Path | None = None) -> Path:
+    """Where the network that reads every count of bright spectra is kept: beside the weights."""
+    path = verifier_path(weights)
+    return path.with_name(path.name.replace(".verify.json", ".bright.safetensors"))
 
 
 def verifier_for(
@@ -145,11 +152,20 @@ def verifier_for(
             f"{path.name} was calibrated for the weights {verifier.network}, these are "
             f"{classifier.digest}: the network alone speaks"
         )
-    if traces_path(weights).is_file():
-        traces = TraceJudge.load(traces_path(weights))
-        if traces.network == classifier.digest:
-            verifier = replace(verifier, traces=traces)
-    return verifier, ""
+    return replace(verifier, traces=_traces_for(classifier, weights)), ""
+
+
+def _traces_for(classifier: Classifier, weights: Path | None) -> TraceSearch | None:
+    """What searches for traces beside these weights, if all of it belongs together."""
+    from xrfengine.classifier.predict import Classifier
+
+    if not (traces_path(weights).is_file() and bright_path(weights).is_file()):
+        return None
+    judge = TraceJudge.load(traces_path(weights))
+    if judge.network != classifier.digest:
+        return None
+    reader = Classifier.load(bright_path(weights), device="cpu")
+    return TraceSearch(judge, reader) if reader.digest == judge.bright else None
 
 
 @dataclass(frozen=True, eq=False)
