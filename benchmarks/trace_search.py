@@ -23,12 +23,12 @@ from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
 from xrfengine.classifier.predict import Classifier
-from xrfengine.classifier.traces import BRIGHT_COUNTS, search
+from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates
 from xrfengine.classifier.verify import fit_is_left_out
 from xrfengine.cube import Spectrum
 
 SIGMA = 10
-LIMITS = (5.0, 6.0, 7.0, 8.0, 10.0, 15.0)
+LIMITS = (6.0, 7.0, 8.0, 10.0, 15.0)
 
 
 def found_by_network(classifier: Classifier, spectrum: Spectrum) -> tuple[str, ...]:
@@ -37,7 +37,9 @@ def found_by_network(classifier: Classifier, spectrum: Spectrum) -> tuple[str, .
     return tuple(np.array(classifier.elements)[said >= classifier.thresholds].tolist())
 
 
-def added_to_rows(classifier: Classifier, labels_csv: Path, use: str | None) -> list[dict]:
+def added_to_rows(
+    classifier: Classifier, reader: Classifier, labels_csv: Path, use: str | None
+) -> list[dict]:
     """What the search adds to bright X-ray spectra, and whether the labels have it."""
     rows = []
     for entry in read_labels(labels_csv):
@@ -49,7 +51,7 @@ def added_to_rows(classifier: Classifier, labels_csv: Path, use: str | None) -> 
         setup, _ = find_setup(spectrum)
         if fit_is_left_out(setup):
             continue
-        searched = search(spectrum, found_by_network(classifier, spectrum), setup)
+        searched, *_ = candidates(spectrum, found_by_network(classifier, spectrum), setup, reader)
         for element in searched.added:
             ignored = element in entry.ignored or element in (setup.anode, "Ar")
             label = "certain" if element in entry.certain else "ignored" if ignored else "absent"
@@ -58,7 +60,7 @@ def added_to_rows(classifier: Classifier, labels_csv: Path, use: str | None) -> 
 
 
 def found_injections(
-    classifier: Classifier, labels_csv: Path, use: str | None, most: int
+    classifier: Classifier, reader: Classifier, labels_csv: Path, use: str | None, most: int
 ) -> list[dict]:
     """Of injections into bright spectra: whether the network found them, and z of the search."""
     hosts = injection_hosts(labels_csv, use)
@@ -69,7 +71,7 @@ def found_injections(
     for number, plan in enumerate(planned):
         spectrum = injected(hosts[plan.host], plan)
         found = found_by_network(classifier, spectrum)
-        searched = search(spectrum, found, setups[plan.host])
+        searched, *_ = candidates(spectrum, found, setups[plan.host], reader)
         z = searched.z(plan.element) if plan.element in searched.added else 0.0
         rows.append({"element": plan.element, "network": plan.element in found, "z": z})
         print(f"{number + 1} of {len(planned)}", end="\r", file=sys.stderr, flush=True)
@@ -84,8 +86,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     classifier = Classifier.load(asset("compact.safetensors"))
-    found = found_injections(classifier, asked.labels, asked.use, asked.most)
-    rows = added_to_rows(classifier, asked.labels, asked.use)
+    reader = Classifier.load(asset("compact.bright.safetensors"))
+    found = found_injections(classifier, reader, asked.labels, asked.use, asked.most)
+    rows = added_to_rows(classifier, reader, asked.labels, asked.use)
     alone = np.mean([row["network"] for row in found])
     print(f"{len(found)} injections at {SIGMA} σ into bright spectra, network alone {alone:.2f}")
     print(f"{'z from':>8}{'recall':>9}{'certain added':>15}{'absent added':>14}")
