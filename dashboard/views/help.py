@@ -66,6 +66,11 @@ _WORDS = (
         "map.",
     ),
     (
+        "In few pixels",
+        "Elements that single pixels here and there show, as false calls do. What shows in pixels "
+        "that touch counts as found, however few they are.",
+    ),
+    (
         "From the instrument",
         "Elements whose lines come from the X-ray tube or the air. They may be in the sample, too; "
         "the scan cannot tell.",
