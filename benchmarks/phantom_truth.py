@@ -10,8 +10,8 @@ counted as absent. Pixels of all seeds are pooled by element; elements visible i
 pixel in a thousand are left out of the mean, and named.
 
 How each method's elements would be listed is counted, too: as found where more pixels touch than
-chance has it (:func:`xrfengine.findings.is_scattered`), or from a share of the area on, as *in few
-pixels* else; right is what truth shows in at least one pixel, wrong what it shows in none.
+chance has it, or from a share of the area on (:func:`xrfengine.findings.is_seen_in_few`), as *in
+few pixels* else; right is what truth shows in at least one pixel, wrong what it shows in none.
 
 Beside our maps at their default thresholds: windows and the full-spectrum fit (what the sum
 spectrum shows), present from three standard deviations.
@@ -33,7 +33,7 @@ import numpy as np
 from presence_maps import Mapped, map_methods
 
 from xrfengine.classifier.predict import Classifier
-from xrfengine.findings import FEW_SHARE, is_scattered
+from xrfengine.findings import is_seen_in_few
 from xrfengine.jobs import Progress, no_progress
 from xrfengine.lines import INSTRUMENT_ELEMENTS
 from xrfengine.phantom import Phantom, PhantomSettings, make_phantom
@@ -134,9 +134,8 @@ def _listed(phantom: Phantom, maps: Mapped) -> dict[str, np.ndarray]:
         strongest = z[element].max() if element in z.elements else 0.0
         if not present.any() or ABSENT_Z < strongest < VISIBLE_Z:
             continue
-        touch = present.mean() >= FEW_SHARE or not is_scattered(present)
         for rule, is_found in (
-            ("pixels that touch", touch),
+            ("pixels that touch", not is_seen_in_few(present)),
             ("share of the area", present.mean() >= _SELDOM),
         ):
             rules[rule][2 * (not is_found) + (strongest < VISIBLE_Z)] += 1

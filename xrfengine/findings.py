@@ -28,7 +28,7 @@ _LIMIT = 3.0
 _SURE = 0.95
 """Mean probability above the threshold from which an element is no borderline case."""
 _FAR_LESS = 0.5
-FEW_SHARE = 0.02
+_FEW_SHARE = 0.02
 """From this share on nothing is seen in few regions: in a short line scan a single one is more. Of
 a thousand pixels that hold nothing of an element, about one is called wrongly."""
 _BY_CHANCE = 1e-4
@@ -49,8 +49,8 @@ class Found:
     is_instrument : bool
         Its lines need not be the sample's: anode or air.
     is_few : bool
-        Seen in single regions here and there only (:func:`is_scattered`): each may be a false call,
-        or dust, a hot detector channel, an overlap at an edge.
+        Seen in single regions here and there only (:func:`is_seen_in_few`): each may be a false
+        call, or dust, a hot detector channel, an overlap at an edge.
     """
 
     element: str
@@ -143,10 +143,21 @@ def found(
                     share,
                     strength,
                     element in not_the_sample,
-                    share < FEW_SHARE and is_scattered(above[::k, ::k]),
+                    is_seen_in_few(above[::k, ::k]),
                 )
             )
     return tuple(sorted(result, key=lambda item: (-item.share, -item.strength)))
+
+
+def is_seen_in_few(above: np.ndarray) -> bool:
+    """Whether what is seen may be a false call everywhere: little of the area, and scattered.
+
+    Parameters
+    ----------
+    above : ndarray of bool, shape (y, x)
+        Regions judged each by itself.
+    """
+    return float(above.mean()) < _FEW_SHARE and is_scattered(above)
 
 
 def is_scattered(above: np.ndarray) -> bool:
@@ -164,17 +175,15 @@ def is_scattered(above: np.ndarray) -> bool:
     from scipy.special import pdtrc
 
     height, width = above.shape
-    seen = int(above.sum())
+    y, x = np.nonzero(above)
+    seen = y.size
     if seen < 2:
         return True
-    pairs = [
-        (above[:, 1:], above[:, :-1]),
-        (above[1:], above[:-1]),
-        (above[1:, 1:], above[:-1, :-1]),
-        (above[1:, :-1], above[:-1, 1:]),
-    ]
-    touching = sum(int(np.count_nonzero(one & other)) for one, other in pairs)
-    n_pairs = sum(one.size for one, _ in pairs)
+    touching = n_pairs = 0
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        n_pairs += (height - down) * (width - abs(right))
+        inside = (y + down < height) & (x + right >= 0) & (x + right < width)
+        touching += int(np.count_nonzero(above[y[inside] + down, x[inside] + right]))
     expected = n_pairs * seen * (seen - 1) / (height * width * (height * width - 1))
     return touching == 0 or float(pdtrc(touching - 1, expected)) > _BY_CHANCE
 

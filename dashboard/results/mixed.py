@@ -85,7 +85,8 @@ def mixture(
                 f"Only {len(candidates)} elements were found here",
                 "A mix takes three: lower the threshold of others, or choose them at the right.",
             )
-        best = most_different(np.stack([maps[e] for e in candidates]))
+        k = maps.region_px
+        best = most_different(np.stack([maps[e][::k, ::k] for e in candidates]))
         chosen = tuple(candidates[place] for place in best)
     missing = [e for e in chosen if e not in maps.elements]
     if missing:

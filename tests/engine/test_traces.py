@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from xrfengine.assets import asset
-from xrfengine.classifier.calibrate_traces import Candidates, gather, joined, learn
-from xrfengine.classifier.checkpoint import untrained
+from xrfengine.classifier.calibrate_traces import Candidates, _taking_part, gather, joined, learn
+from xrfengine.classifier.checkpoint import load, untrained
 from xrfengine.classifier.fit_figures import FEATURES as VERIFIED_FEATURES
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.predict import Classifier
@@ -93,7 +93,7 @@ def test_what_the_reader_proposes_is_tried_but_not_believed():
 def test_figures_ask_the_reader():
     spectrum = spectrum_of(Br=6000)
     searched = search(spectrum, tuple(MATRIX), SETUP)
-    elements, features = trace_figures(searched, spectrum, ELEMENTS, np.full(len(ELEMENTS), -8.0))
+    elements, features = trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, -8.0))
     assert elements == ("Br",)
     assert features.shape == (1, len(FEATURES))
     figure = dict(zip(FEATURES, features[0], strict=True))
@@ -113,7 +113,7 @@ def test_what_does_not_fit_shows_in_the_figures():
     told = []
     for spectrum in (good, bad):
         searched = search(spectrum, tuple(MATRIX), SETUP)
-        elements, features = trace_figures(searched, spectrum, ELEMENTS, np.zeros(len(ELEMENTS)))
+        elements, features = trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, 0.0))
         assert elements
         told.append(dict(zip(FEATURES, features[0], strict=True)))
     assert told[1]["misfit under the line"] > told[0]["misfit under the line"] + 0.5
@@ -123,9 +123,9 @@ def test_the_anode_and_argon_are_no_traces():
     spectrum = spectrum_of(Br=6000, Ar=20000)
     searched = search(spectrum, tuple(MATRIX), SETUP)
     assert set(searched.added) == {"Ar", "Br"}
-    assert trace_figures(searched, spectrum, ELEMENTS, np.zeros(len(ELEMENTS)))[0] == ("Br",)
+    assert trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, 0.0))[0] == ("Br",)
     tube = replace(searched, setup=replace(SETUP, anode="Br"))
-    assert trace_figures(tube, spectrum, ELEMENTS, np.zeros(len(ELEMENTS)))[0] == ()
+    assert trace_figures(tube, spectrum, dict.fromkeys(ELEMENTS, 0.0))[0] == ()
 
 
 @pytest.mark.parametrize(("draw_z", "there"), [(7.0, True), (200.0, False)])
@@ -212,7 +212,11 @@ def test_the_judge_is_kept_beside_the_verification(tmp_path):
     for other in (replace(judge, network="other"), replace(judge, bright="other")):
         other.save(traces_path(path))
         assert found() is None
-    traces_path(path).write_text("{")
+    traces_path(path).write_text("{")  # as good as of another version
+    weights = untrained().save(path)
+    replace(VERIFIER, network=load(weights).digest).save(verifier_path(weights))
+    assert _taking_part(weights)[2].digest == judge.bright
+    VERIFIER.save(verifier_path(path))
     with pytest.raises(ModelError, match=r"tiny\.traces\.json"):
         verifier_for(Known(), path)
     with pytest.raises(ModelError, match="another version"):

@@ -38,7 +38,7 @@ from xrfengine.classifier.verify import (
     Verifier,
     bright_path,
     traces_path,
-    verifier_for,
+    verifier_alone,
     verify_spectrum,
 )
 from xrfengine.cube import Spectrum
@@ -246,7 +246,8 @@ def _taking_part(weights: Path) -> tuple[Classifier, Verifier, Classifier]:
         If one of them is missing.
     """
     classifier = Classifier.load(weights, device="cpu")
-    verifier, why_not = verifier_for(classifier, weights)
+    # Without the search: a judge of another version is no reason not to make a new one.
+    verifier, why_not = verifier_alone(classifier, weights)
     if verifier is None:
         raise ModelError(why_not, "Calibrate the verification first.")
     if not bright_path(weights).is_file():

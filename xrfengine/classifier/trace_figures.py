@@ -5,8 +5,8 @@ How the peak fits, what is left over around it, what a network that reads every 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from xrfengine.classifier.fit_shapes import Setup, Shapes
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.cube import Spectrum
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
-
-if TYPE_CHECKING:
-    pass
 
 FEATURES: tuple[str, ...] = (
     "log-odds of the network that reads all counts",
@@ -69,16 +66,14 @@ def z_of(solution: Solution, element: int) -> float:
 
 
 def trace_figures(
-    searched: Searched, spectrum: Spectrum, known: tuple[str, ...], said: np.ndarray
+    searched: Searched, spectrum: Spectrum, said: Mapping[str, float]
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Figures of the elements that a search added, without those of tube and air.
 
     Parameters
     ----------
-    known : tuple of str
-        Elements that the reader of bright spectra knows.
-    said : ndarray, shape (known,)
-        Its log-odds.
+    said : mapping
+        Log-odds by the reader of bright spectra, of every element that it knows.
 
     Returns
     -------
@@ -90,7 +85,7 @@ def trace_figures(
     peaks = {
         element: rendered_peaks(searched.shapes, element)
         for element in searched.added
-        if element in known and element not in not_asked
+        if element in said and element not in not_asked
     }
     elements = tuple(element for element, of_it in peaks.items() if of_it)
     if not elements:
@@ -108,7 +103,7 @@ def trace_figures(
         share = _share(peaks[element], fit, element)
         rows.append(
             (
-                said[known.index(element)],
+                said[element],
                 np.log(z),
                 np.log(np.clip(bare, 0.5, 10.0)),
                 np.log(np.clip(under, 0.1, 50.0)),

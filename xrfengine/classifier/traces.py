@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BRIGHT_COUNTS = 3e5
 """Counts from which a spectrum is searched: of fewer the network reads all."""
 
-MOST_ADDED = 10
+_MOST_ADDED = 10
 _TRIED = 10
 """Elements taken into the fit on trial at every step, those first that promise most from without.
 With more, nothing else was found."""
@@ -154,14 +154,11 @@ def candidates(
         See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
     """
     counts = np.asarray(spectrum.counts)[None]
-    said = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
-    proposed = tuple(
-        element
-        for element, odds in zip(reader.elements, said, strict=True)
-        if odds >= _PROPOSED_ODDS and element not in found
-    )
+    odds = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
+    said = dict(zip(reader.elements, odds.tolist(), strict=True))
+    proposed = tuple(e for e in said if said[e] >= _PROPOSED_ODDS and e not in found)
     searched = search(spectrum, found, setup, proposed, cancel)
-    return searched, *trace_figures(searched, spectrum, reader.elements, said)
+    return searched, *trace_figures(searched, spectrum, said)
 
 
 def search(
@@ -192,7 +189,7 @@ def search(
     chosen = np.append(chosen, tried).astype(int)
     solution = _fit(shapes, spectrum.counts, chosen)
     added: list[int] = []
-    while len(added) < MOST_ADDED:
+    while len(added) < _MOST_ADDED:
         cancel.check()
         best = _best(shapes, spectrum.counts, chosen, solution)
         if best is None:

@@ -10,6 +10,7 @@ X-rays, doubled the false alarms.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,6 +39,9 @@ from xrfengine.lines import ELEMENTS
 if TYPE_CHECKING:
     from xrfengine.classifier.evaluate import Classify
     from xrfengine.classifier.predict import Classifier
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,24 @@ def bright_path(weights: Path | None = None) -> Path:
 def verifier_for(
     classifier: Classifier, weights: Path | None = None
 ) -> tuple[Verifier | None, str]:
+    """The verification that belongs to a classifier, with its search for traces.
+
+    As :func:`verifier_alone`; a search whose parts do not belong together is left out.
+
+    Raises
+    ------
+    ModelError
+        If there is a verification, a judge of traces or a reader that cannot be read.
+    """
+    verifier, why_not = verifier_alone(classifier, weights)
+    if verifier is None:
+        return None, why_not
+    return replace(verifier, traces=_traces_for(classifier, weights)), ""
+
+
+def verifier_alone(
+    classifier: Classifier, weights: Path | None = None
+) -> tuple[Verifier | None, str]:
     """The verification that belongs to a classifier, or None and why there is none.
 
     Parameters
@@ -152,7 +174,7 @@ def verifier_for(
             f"{path.name} was calibrated for the weights {verifier.network}, these are "
             f"{classifier.digest}: the network alone speaks"
         )
-    return replace(verifier, traces=_traces_for(classifier, weights)), ""
+    return verifier, ""
 
 
 def _traces_for(classifier: Classifier, weights: Path | None) -> TraceSearch | None:
@@ -162,10 +184,14 @@ def _traces_for(classifier: Classifier, weights: Path | None) -> TraceSearch | N
     if not (traces_path(weights).is_file() and bright_path(weights).is_file()):
         return None
     judge = TraceJudge.load(traces_path(weights))
-    if judge.network != classifier.digest:
-        return None
     reader = Classifier.load(bright_path(weights), device="cpu")
-    return TraceSearch(judge, reader) if reader.digest == judge.bright else None
+    if (judge.network, judge.bright) != (classifier.digest, reader.digest):
+        _log.warning(
+            "Bright spectra are not searched for traces: %s was calibrated for other weights",
+            traces_path(weights),
+        )
+        return None
+    return TraceSearch(judge, reader)
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,6 +93,7 @@ def most_different(maps: np.ndarray) -> tuple[int, int, int]:
     Parameters
     ----------
     maps : ndarray, shape (map, y, x), at least three
+        A pixel a region: of an averaged region all pixels would be alike, noise and all.
 
     Raises
     ------
@@ -101,11 +102,11 @@ def most_different(maps: np.ndarray) -> tuple[int, int, int]:
     """
     if len(maps) < 3:
         raise SettingsError(f"a mix of {len(maps)} maps", "It takes three.")
-    scaled = np.empty(maps.shape)
-    for one, values in zip(scaled, maps, strict=True):
-        top = max(percentile_range(values, 0.0, 99.0)[1], 1e-12)
-        one[:] = np.nan_to_num(np.clip(values / top, 0.0, 1.0), nan=0.0)
-    own, beside = _neighbours(scaled)
+    own, beside = _neighbours(np.asarray(maps))
+    for mine, next_to_it in zip(own, beside, strict=True):
+        top = max(percentile_range(mine, 0.0, 99.0)[1], 1e-12)
+        for values in (mine, next_to_it):
+            values[:] = np.nan_to_num(np.clip(values / top, 0.0, 1.0), nan=0.0)
     overlap = own @ beside.T / own.shape[1]
     overlap = 0.5 * (overlap + overlap.T)
     varied = np.maximum(np.diag(overlap) - own.mean(axis=1) * beside.mean(axis=1), 0.0)
@@ -117,16 +118,14 @@ def most_different(maps: np.ndarray) -> tuple[int, int, int]:
 
 
 def _neighbours(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of each map and those beside them, both (map, pixel), of some of a large map.
+    """Pixels of each map and those beside them, float64, both (map, pixel); some of a large map.
 
     Beside along the rows, or down a map of one column.
     """
-    if maps.shape[2] > 1:
-        own, beside = maps[:, :, :-1], maps[:, :, 1:]
-    elif maps.shape[1] > 1:
-        own, beside = maps[:, :-1], maps[:, 1:]
-    else:
-        own = beside = maps
-    own, beside = own.reshape(len(maps), -1), beside.reshape(len(maps), -1)
-    every = max(1, own.shape[1] // _MOST_COMPARED_PX)
-    return own[:, ::every], beside[:, ::every]
+    height, width = maps.shape[1:]
+    down, right = (0, 1) if width > 1 else (int(height > 1), 0)
+    rows, columns = height - down, width - right
+    y, x = divmod(
+        np.arange(0, rows * columns, max(1, rows * columns // _MOST_COMPARED_PX)), columns
+    )
+    return maps[:, y, x].astype(np.float64), maps[:, y + down, x + right].astype(np.float64)
