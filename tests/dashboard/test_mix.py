@@ -11,6 +11,7 @@ from dashboard.results.mixed import MixWanted, mixture
 from dashboard.session import Session
 from dashboard.session.compare import FULL_RANGE
 from dashboard.views.mix import MixView
+from xrfengine.cube import ElementMaps
 from xrfengine.errors import XRFError
 from xrfengine.jobs import NEVER, no_progress
 
@@ -35,6 +36,30 @@ def quarters(rgba):
         for y in (3, 15)
         for x in (4, 20)
     ]
+
+
+def test_of_averaged_maps_regions_are_compared_not_the_pixels_of_one():
+    """Within a region its noise repeats from pixel to pixel; from region to region it does not."""
+    rng = np.random.default_rng(5)
+    blocks = np.full((3, 30, 30), 60.0)
+    for i in range(3):
+        blocks[i, :, 10 * i : 10 * i + 10] = 100.0
+    noise = rng.normal(8.0, 18.0, (3, 30, 30))
+    regions = np.concatenate([noise, blocks + rng.normal(0.0, 5.0, blocks.shape)])
+    elements = ("As", "Sb", "Mn", "Pb", "Cu", "Hg")
+    values = np.kron(regions, np.ones((4, 4))).astype(np.float32)
+    maps = ElementMaps(elements, values, "roi", region_px=4)
+
+    class Engine:
+        def maps(self, *_, **__):
+            return maps
+
+        def default_thresholds(self, *_):
+            return {}
+
+    wanted = MixWanted((), elements, "roi", 4, FULL_RANGE, "rgb")
+    told = mixture(Engine(), None, wanted, progress=no_progress, cancel=NEVER)
+    assert told.elements == ("Pb", "Cu", "Hg")
 
 
 def test_each_quarter_shines_in_the_colour_of_its_element(engine):
