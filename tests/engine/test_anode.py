@@ -119,6 +119,19 @@ def test_rhodium_at_a_voltage_that_excites_its_l_lines_only():
     assert "rare in samples" in found.sentence()
 
 
+def test_the_anode_is_found_where_the_axis_ends_before_the_tubes_continuum():
+    """2048 channels of 10.5 eV hold the scattered Rh Kα, but not the edge that excites them."""
+    setup = Setup(Calibration(0.0, 0.0105), 2048, DETECTOR, "Rh", 40.0)
+    whole = scattered(
+        setup,
+        {"Ca": 20_000, "Fe": 50_000},
+        {"rayleigh K": 6_000, "compton K 125°": 30_000},
+    )
+    found, source = find_setup(Spectrum(whole.counts, whole.calibration))
+    assert (found.anode, source) == ("Rh", "inferred")
+    assert found.end_kev > 23.3
+
+
 def test_a_tube_is_no_beam():
     """Compton of Rh Kα is the last strong peak of a light sample, but not where it ends."""
     amounts = {"rayleigh K": 2_000, "compton K 125°": 60_000}

@@ -189,7 +189,7 @@ def test_shapes_of_some_elements_are_those_of_all():
 def test_scatter_of_another_anode_is_exchanged_alone():
     bare = shapes_of(replace(SOME_SETUP, anode=None))
     silver = shapes_of(replace(SOME_SETUP, anode="Ag"))
-    swapped = with_scatter(bare, "Ag")
+    swapped = with_scatter(bare, "Ag", bare.setup.end_kev)
     n = bare.element.size
     assert bare.scatter_names == ()
     assert swapped.setup == silver.setup

@@ -26,7 +26,7 @@ from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
 
-SEARCH = 2
+SEARCH = 3
 """Part of the keys of instruments kept on disk: raise it when the search may find others."""
 
 ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
@@ -42,6 +42,8 @@ _LEAST_COMPTON_Z = 5.0
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
 _MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it
+_CUT_KV = 40.0  # of tubes whose voltage lies beyond the axis
+_LEAST_AT_END = 30.0
 _RARE_ANODE, _RARE_Z = "Rh", 8.0
 
 
@@ -177,7 +179,7 @@ def find_setup(
     y = without.to_bins(without.to_fine(spectrum.counts))
     trials: list[tuple[float, Shapes]] = []
     for trial in _trials(spectrum, setup):
-        shapes = shapes_of(trial) if trial.anode is None else with_scatter(without, trial.anode)
+        shapes = _shapes(trial, without)
         chosen = _less(plain.elements, trial.anode)
         solution = fit_bins(shapes, spectrum.counts, chosen, model_error=MODEL_ERROR)
         trials.append((_gain(plain, solution, y), shapes))
@@ -227,12 +229,15 @@ def _shows_rare_anode(solution: Solution) -> bool:
 
 
 def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
-    trials = [
-        replace(setup, anode=symbol)
-        for symbol in INFERRED
-        if edge_energy_kev(symbol, "K") < 0.95 * setup.end_kev
-        or 8.0 < edge_energy_kev(symbol, "L3") < 0.95 * setup.end_kev
-    ]
+    end = setup.end_kev
+    highest = max(end, _CUT_KV) if _is_cut(spectrum) else end
+    trials = []
+    for symbol in INFERRED:
+        edges = edge_energy_kev(symbol, "K"), edge_energy_kev(symbol, "L3")
+        if edges[0] < 0.95 * end or 8.0 < edges[1] < 0.95 * end:
+            trials.append(replace(setup, anode=symbol))
+        elif edges[0] < 0.95 * highest:
+            trials.append(replace(setup, anode=symbol, end_kev=highest))
     beam = beam_energy(spectrum)
     if beam is not None and _ends_at(spectrum, beam, setup):
         last = int(spectrum.calibration.channel(1.06 * beam + 0.3))
@@ -246,6 +251,24 @@ def _trials(spectrum: Spectrum, setup: Setup) -> list[Setup]:
             )
         )
     return trials
+
+
+def _shapes(trial: Setup, without: Shapes) -> Shapes:
+    if trial.anode is None:
+        return shapes_of(trial)
+    return with_scatter(without, trial.anode, trial.end_kev)
+
+
+def _is_cut(spectrum: Spectrum) -> bool:
+    """Whether the axis ends before the tube's continuum does, so that its voltage is not seen."""
+    counts = np.asarray(spectrum.counts, dtype=np.float64)
+    seen = np.flatnonzero(counts > 0)
+    if spectrum.instrument.tube_kv is not None or not seen.size:
+        return False
+    last = int(seen[-1]) + 1
+    reach = max(last // 50, 4)
+    at_end, before = counts[last - reach : last].mean(), counts[: last - reach][-5 * reach :].mean()
+    return bool(at_end * reach >= _LEAST_AT_END and at_end > 0.5 * before)
 
 
 def beam_energy(spectrum: Spectrum) -> float | None:
