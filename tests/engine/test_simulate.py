@@ -157,15 +157,14 @@ def test_more_counts_show_more():
 
 
 def test_model_uncertainty_hides_what_only_statistics_shows():
-    rng = np.random.default_rng(6)
     heights = heights_of(6, Fe=1.0, Co=1e-3, Ti=1.0, V=1e-3)
-    found = []
-    for uncertainty in (0.0, 0.02):
-        simulator, instrument = plain_instrument(
-            np.random.default_rng(6), model_uncertainty=uncertainty
-        )
-        batch = simulator.expose(instrument, heights, np.full(6, 1e8), rng)
-        found.append((batch.labels[:, [ELEMENTS.index("Co"), ELEMENTS.index("V")]] == 1).sum())
+    traces, found = [ELEMENTS.index("Co"), ELEMENTS.index("V")], [0, 0]
+    for seed in range(3):
+        for place, uncertainty in enumerate((0.0, 0.02)):
+            rng = np.random.default_rng(seed)
+            simulator, instrument = plain_instrument(rng, model_uncertainty=uncertainty)
+            batch = simulator.expose(instrument, heights, np.full(6, 1e8), rng)
+            found[place] += int((batch.labels[:, traces] == 1).sum())
     assert found[1] < found[0]
 
 
@@ -276,3 +275,28 @@ def test_the_valley_of_iron_is_filled_by_radiative_auger():
         shares.append(batch.counts[0, valley].sum() / batch.counts[0].sum())
     assert shares[1] < 1e-3
     assert 1e-3 < shares[0] - shares[1] < 8e-3
+
+
+def test_what_the_instrument_shows_itself_is_ignored_on_request():
+    """What a spectrum holds is learned without it, what a sample holds with it as absent."""
+    absent, ignored = (
+        Simulator(SimulationSettings(own_lines=kind, counts=(1e6, 1e7)), ELEMENTS)
+        for kind in ("absent", "ignored")
+    )
+    seen = 0
+    for seed in range(40):
+        instrument = draw_instrument(absent.settings, np.random.default_rng(seed))
+        own = [ELEMENTS.index(e) for e in instrument.own_elements]
+        one, two = (
+            s.measure(instrument, 6, np.random.default_rng(seed)) for s in (absent, ignored)
+        )
+        assert np.array_equal(one.counts, two.counts)
+        changed = one.labels != two.labels
+        assert (one.labels[changed] == 0).all()
+        assert (two.labels[changed] == -1).all()
+        assert not np.delete(changed, own, axis=1).any()
+        assert not (two.labels[:, own] == 0).any()
+        seen += int(changed.sum())
+    assert seen > 20
+    with pytest.raises(SettingsError, match="own lines"):
+        SimulationSettings(own_lines="present")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xrfengine.classifier import scatter
-from xrfengine.classifier.apparatus import draw_shape_error
-from xrfengine.classifier.composition import draw_elements, draw_heights
+from xrfengine.classifier.apparatus import draw_shape_error, draw_stray, own_chance
+from xrfengine.classifier.composition import draw_elements, draw_heights, sample_chance
 from xrfengine.classifier.excitation import (
     ALL_SHELLS,
     GRID_KEV,
@@ -335,3 +335,21 @@ def test_shape_errors_never_make_counts_negative():
     rates = rng.poisson(0.3, (6, CENTRES.size)).astype(np.float32)
     for _ in range(10):
         assert (draw_shape_error(EDGES, Detector.sdd(0.16), rng).applied(rates) >= 0).all()
+
+
+def test_how_often_samples_hold_and_instruments_show_an_element():
+    """The rough chances follow what is drawn."""
+    rng = np.random.default_rng(0)
+    drawn = draw_elements(20_000, ELEMENTS, rng).mean(axis=0)
+    told = np.array([sample_chance(e) for e in ELEMENTS])
+    common = drawn > 0.05
+    assert np.corrcoef(np.log(drawn[common]), np.log(told[common]))[0, 1] > 0.95
+    assert np.abs(np.log(told[common] / drawn[common])).max() < 0.6
+    assert told[ELEMENTS.index("Ar")] == 0.0
+    detector, tube = Detector.sdd(0.14), tube_source("Rh", 40.0)
+    shown = [draw_stray(tube, detector, rng) for _ in range(5000)]
+    for element in ("Si", "Fe", "Zn", "Mn", "Ag"):
+        often = np.mean([element in levels for levels in shown])
+        assert own_chance(element) == pytest.approx(often, rel=0.35, abs=0.01)
+    assert own_chance("Br") == 0.0
+    assert {e for levels in shown for e in levels} == {e for e in ELEMENTS if own_chance(e) > 0}

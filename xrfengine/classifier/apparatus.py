@@ -71,12 +71,16 @@ def draw_path(settings: SimulationSettings, source: Source, rng) -> tuple[list, 
     return layers, air
 
 
-# What stands near the beam: steel, brass, shields, collimators, contacts; in an electron
-# microscope the pole piece, whose iron shows in carbon and boron.
-_NEAR_BEAM = {
-    "Fe": 3.0, "Cu": 3.0, "Ni": 2.5, "Zn": 2.0, "Cr": 1.0, "Pb": 1.0, "Au": 0.7, "Zr": 0.7,
-    "Al": 0.7, "Si": 0.7, "Ag": 0.5, "W": 0.5, "Ta": 0.5, "Mo": 0.5, "Ti": 0.5, "Sn": 0.3,
+# What stands near the beam: steel, brass and shields in nearly every instrument, whether they
+# show or not; collimators, contacts and filters of all kinds. In an electron microscope the pole
+# piece, whose iron shows in carbon and boron.
+_HOUSING = {"Fe": 3.0, "Cu": 3.0, "Ni": 2.5, "Zn": 2.0, "Cr": 1.0, "Pb": 1.0, "Mn": 0.7}
+_FITTINGS = {
+    "Au": 0.7, "Zr": 0.7, "Al": 0.7, "Si": 0.7, "Ag": 0.5, "W": 0.5, "Ta": 0.5, "Mo": 0.5,
+    "Ti": 0.5, "Sn": 0.3,
 }  # fmt: skip
+_SHOWN_HOUSING, _SHOWN_FITTINGS = 0.45, 0.1
+_INTERNAL_SILICON = 0.6
 _IN_CHAMBER = {"Fe": 6.0, "Cr": 1.5, "Ni": 1.0, "Cu": 1.5, "Al": 1.5, "Zn": 0.5, "Au": 0.3}
 
 
@@ -92,19 +96,33 @@ def draw_stray(source: Source, detector: Detector, rng) -> dict[str, float]:
     """
     levels: dict[str, float] = {}
     electrons = source.kind == "electrons"
-    if rng.random() < (0.5 if electrons else 0.25):
-        near = _IN_CHAMBER if electrons else _NEAR_BEAM
-        share = np.array(list(near.values())) / sum(near.values())
-        number = int(rng.integers(1, 4))
-        for symbol in rng.choice(list(near), size=number, replace=False, p=share):
-            levels[str(symbol)] = float(rng.uniform(-4.5, -2.3))
+    kinds = (
+        ((0.5, 3, _IN_CHAMBER),)
+        if electrons
+        else ((_SHOWN_HOUSING, 3, _HOUSING), (_SHOWN_FITTINGS, 2, _FITTINGS))
+    )
+    for chance, most, near in kinds:
+        if rng.random() < chance:
+            share = np.array(list(near.values())) / sum(near.values())
+            number = int(rng.integers(1, most + 1))
+            for symbol in rng.choice(list(near), size=number, replace=False, p=share):
+                levels[str(symbol)] = float(rng.uniform(-4.5, -2.3))
     if (
         detector.kind == "sdd"
         and "Si" not in levels
-        and rng.random() < (0.85 if electrons else 0.6)
+        and rng.random() < (0.85 if electrons else _INTERNAL_SILICON)
     ):
         levels["Si"] = float(rng.uniform(-4.0, -2.4) if electrons else rng.uniform(-5.0, -3.3))
     return levels
+
+
+def own_chance(element: str) -> float:
+    """How often an X-ray instrument shows an element by itself, 0…1, roughly."""
+    chance = _INTERNAL_SILICON if element == "Si" else 0.0
+    kinds = (_SHOWN_HOUSING, 2.0, _HOUSING), (_SHOWN_FITTINGS, 1.5, _FITTINGS)
+    for shown, number, near in kinds:
+        chance += shown * number * near.get(element, 0.0) / sum(near.values())
+    return min(chance, 1.0)
 
 
 def draw_channels(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xrfengine.lines import ELEMENTS
+
 # Themes of real samples: (share of spectra, {element: weight}). Weights say how often an element
 # is met in such samples, after the tables of Rudnick and Gao (Treatise on Geochemistry 4, 2014)
 # for rocks and after common practice for alloys and pigments.
@@ -33,8 +35,22 @@ _OXIDE = {
     "Cl": 2, "Mn": 1.5, "Zn": 1.5, "Zr": 1.5, "Ba": 1, "Pb": 1, "Cr": 1, "Ni": 1, "Cu": 1, "Sr": 1,
 }  # fmt: skip
 _THEMES = ((0.3, _ROCK), (0.25, _METAL), (0.25, _PIGMENT), (0.2, {}))
+_FLOOR = 0.12  # weight of an element that a theme does not name
 # What lies under an electron microscope is often one mineral, glass or ceramic.
 _THEMES_ELECTRONS = ((0.15, _ROCK), (0.25, _METAL), (0.1, _PIGMENT), (0.15, {}), (0.35, _OXIDE))
+
+
+_RICHNESS = 5.0  # elements a spectrum, on the mean
+
+
+def sample_chance(element: str) -> float:
+    """How often samples hold an element, 0…1, roughly: by the weights they are drawn with."""
+    chance = 0.0
+    for share, table in _THEMES:
+        floor = _FLOOR if table else 1.0
+        weights = {e: table.get(e, 0.0) + floor for e in ELEMENTS if e != "Ar"}
+        chance += share * weights.get(element, 0.0) / sum(weights.values())
+    return min(_RICHNESS * chance, 1.0)
 
 
 def draw_elements(
@@ -63,7 +79,7 @@ def draw_elements(
     themes = _THEMES_ELECTRONS if electrons else _THEMES
     theme = rng.choice(len(themes), size=n, p=[share for share, _ in themes])
     for index, (_, table) in enumerate(themes):
-        floor = 0.12 if table else 1.0
+        floor = _FLOOR if table else 1.0
         weights[theme == index] = [table.get(e, 0.0) + floor for e in elements]
     weights[:, [i for i, e in enumerate(elements) if e == "Ar"]] = 1e-30
     if n_elements is None:

@@ -38,6 +38,7 @@ PARTS: tuple[str, ...] = ("Kα", "Kβ", "L3", "L1+L2", "M")
 """Line groups whose ratios a sample may bend, each rendered as one row."""
 
 _WEAKEST_RATE = 1e-3
+_STRAY = "stray "
 
 
 @functools.cache
@@ -112,6 +113,11 @@ class InstrumentShapes:
     stray: dict[str, float]
     fine_start: int
     fine_end: int
+
+    @property
+    def own_elements(self) -> tuple[str, ...]:
+        """Elements that the instrument itself shows, source and air apart."""
+        return tuple(name.removeprefix(_STRAY) for name in self.stray)
 
 
 def draw_instrument(settings: SimulationSettings, rng: np.random.Generator) -> InstrumentShapes:
@@ -299,7 +305,7 @@ def _stray_shapes(
         mine = mine[mine >= 0]
         if mine.size:
             rows.append(strength[mine] @ shapes[mine])
-            shown[f"stray {symbol}"] = level
+            shown[_STRAY + symbol] = level
     own = np.array(rows, dtype=np.float32).reshape(len(rows), shapes.shape[1])
     return _unit_rows(own)[0], shown
 

@@ -129,7 +129,8 @@ class TrainSettings:
         """Going on from weights to a network that reads every count of bright spectra.
 
         Of silicon detectors under X-rays alone, with a matched filter beside the other features:
-        the network that such spectra are searched for traces with.
+        the network that such spectra are searched for traces with. It learns what is in a spectrum;
+        what of it is the instrument's own, the judge of traces weighs.
         """
         bright = {
             "learning_rate": 1e-3,
@@ -139,6 +140,7 @@ class TrainSettings:
             "network": (("n_features", 4),),
             "simulation": (
                 ("counts", (1e5, 3e8)),
+                ("own_lines", "ignored"),
                 ("share_electrons", 0.0),
                 ("share_gas", 0.0),
             ),

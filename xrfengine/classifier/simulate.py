@@ -66,6 +66,10 @@ class SimulationSettings:
         Relative, added to the variance of the counts when judging visibility.
     range_kev : (low, high)
         Only lines between these energies make an element visible: what the classifier is shown.
+    own_lines : str
+        What an element counts as that the instrument itself shows (steel, brass, the detector's
+        silicon) and the sample does not: ``absent``, for who learns what is in samples, or
+        ``ignored``, for who learns what is in spectra.
     """
 
     preset: Literal["thesis", "physical"] = "physical"
@@ -88,6 +92,7 @@ class SimulationSettings:
     z_absent: float = 1.5
     model_uncertainty: float = 0.006
     range_kev: tuple[float, float] = (0.7, 41.0)
+    own_lines: Literal["absent", "ignored"] = "absent"
     filters: bool = True
     path: bool = True
     escape: bool = True
@@ -110,6 +115,11 @@ class SimulationSettings:
         if self.preset not in ("thesis", "physical"):
             raise SettingsError(
                 f"there is no simulation preset {self.preset!r}", "Choose thesis or physical."
+            )
+        if self.own_lines not in ("absent", "ignored"):
+            raise SettingsError(
+                f"the instrument's own lines cannot be {self.own_lines!r}",
+                "Choose absent or ignored.",
             )
         # Lists from JSON become tuples, or the settings could not be hashed.
         object.__setattr__(self, "anodes", tuple((str(a), float(w)) for a, w in self.anodes))
@@ -342,6 +352,9 @@ class Simulator:
         if instrument.source.anode in ELEMENTS and settings.scatter:
             # Its lines come from the tube: nobody can say whether the sample holds it too.
             labels[:, ELEMENTS.index(instrument.source.anode)] = -1
+        if settings.own_lines == "ignored":
+            own = [ELEMENTS.index(e) for e in instrument.own_elements if e in ELEMENTS]
+            labels[:, own] = np.where(labels[:, own] == 0, np.int8(-1), labels[:, own])
         return labels[:, self._columns]
 
 
