@@ -5,7 +5,7 @@
 The search itself, without its judge (:mod:`xrfengine.classifier.traces`).
 
 Printed by significance: of line groups injected at ten standard deviations into spectra of more
-than 3·10⁵ counts (see ``injection.py``) the share that network or search find; and certain and
+than 10⁵ counts (see ``injection.py``) the share that network or search find; and certain and
 absent elements that the search adds to the spectra as they are.
 """
 
@@ -23,7 +23,7 @@ from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
 from xrfengine.classifier.predict import Classifier
-from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates
+from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates, read_whole
 from xrfengine.classifier.verify import fit_is_left_out
 from xrfengine.cube import Spectrum
 
@@ -51,7 +51,8 @@ def added_to_rows(
         setup, _ = find_setup(spectrum)
         if fit_is_left_out(setup):
             continue
-        searched, *_ = candidates(spectrum, found_by_network(classifier, spectrum), setup, reader)
+        found = found_by_network(classifier, spectrum)
+        searched, *_ = candidates(spectrum, found, setup, read_whole(spectrum, reader))
         for element in searched.added:
             ignored = element in entry.ignored or element in (setup.anode, "Ar")
             label = "certain" if element in entry.certain else "ignored" if ignored else "absent"
@@ -71,7 +72,8 @@ def found_injections(
     for number, plan in enumerate(planned):
         spectrum = injected(hosts[plan.host], plan)
         found = found_by_network(classifier, spectrum)
-        searched, *_ = candidates(spectrum, found, setups[plan.host], reader)
+        said = read_whole(spectrum, reader)
+        searched, *_ = candidates(spectrum, found, setups[plan.host], said)
         z = searched.z(plan.element) if plan.element in searched.added else 0.0
         rows.append({"element": plan.element, "network": plan.element in found, "z": z})
         print(f"{number + 1} of {len(planned)}", end="\r", file=sys.stderr, flush=True)

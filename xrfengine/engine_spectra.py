@@ -122,7 +122,7 @@ class SpectrumResults:
                 spectrum,
                 [item.symbol for item in verdicts if item.present],
                 {item.symbol: item.probability for item in verdicts},
-                self.instrument_elements(scan),
+                self.instrument_elements(scan) | {i.symbol for i in verdicts if i.is_instrument},
                 setup=setup,
                 also=added,
             )

@@ -71,7 +71,7 @@ class Identified:
     threshold : float
         Probability from which it counts as present.
     is_instrument : bool
-        Its lines need not be the sample's: anode or air.
+        Its lines need not be the sample's: anode, air, or a trace such as instruments show.
     proposed : float or None
         Of the network alone, where the verification ran.
     """
@@ -239,7 +239,7 @@ def identified(
     probabilities : ndarray, shape (element,)
         In the order of ``classifier.elements``.
     instrument : iterable of str or None
-        Elements of the tube, besides argon: their lines need not be the sample's.
+        Elements besides argon whose lines need not be the sample's.
     counts : float or None
         In all, of the spectrum; see :meth:`~xrfengine.classifier.predict.Classifier.thresholds_at`.
     threshold : float or None
@@ -300,7 +300,11 @@ def identify(
     return identified(
         classifier,
         verified.probabilities[0],
-        (anode, None if verified.setup is None else verified.setup.anode),
+        (
+            anode,
+            None if verified.setup is None else verified.setup.anode,
+            *verified.own_elements(classifier.elements),
+        ),
         threshold=verifier.threshold,
         proposed=verified.proposed[0],
     )

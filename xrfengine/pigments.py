@@ -178,7 +178,7 @@ def candidates(
     Returns
     -------
     tuple of Candidate
-        None that rests on an element of the instrument: of the tube's anode or the air. Pigments
+        None that rests on an element of the instrument: tube, air, metal near the beam. Pigments
         that need the same elements follow each other and name each other.
     """
     present = {item.symbol: item.probability for item in identified if _counts(item)}
@@ -206,7 +206,7 @@ def grouped(listed: Iterable[Candidate]) -> tuple[tuple[Candidate, ...], ...]:
 
 
 def from_instrument(identified: Iterable[Identified]) -> tuple[str, ...]:
-    """Elements whose pigments cannot be judged here: the tube or the air shows them anyway."""
+    """Elements whose pigments cannot be judged here: the instrument shows them anyway."""
     known = {symbol for pigment in pigments() for symbol in pigment.needs}
     return tuple(
         item.symbol

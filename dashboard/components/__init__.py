@@ -53,6 +53,7 @@ class SelectionCard(Component):
     detail = param.String("")
     colour = param.String("")
     items = param.List([], doc="{symbol, name, probability}")
+    instrument = param.String("", doc="Symbols that the instrument shows by itself.")
     value = param.String("", doc="The element shown on the map.")
     busy = param.Boolean(False)
     above = param.String("", doc="Words for what the threshold selects; empty: nothing does.")

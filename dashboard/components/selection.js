@@ -18,7 +18,7 @@ function render({model, view, el}) {
   const heard = [["keydown", heed, true], ["pointerdown", heed, true], ["keydown", key]]
   for (const each of heard) window.addEventListener(...each)
   model.on("remove", () => { for (const each of heard) window.removeEventListener(...each) })
-  show(model, view, el, ["title", "detail", "items", "value", "busy", "above"], () => [
+  show(model, view, el, ["title", "detail", "items", "instrument", "value", "busy", "above"], () => [
     h("div", {class: "xrf-row"}, h("span", {class: "xrf-label"}, "Selection"),
       model.title && h("button", {class: "xrf-link", "data-key": "clear", title: "Clear the selection (Esc)", onclick: () => model.send_msg({clear: true})}, "clear")),
     model.title ? h("div", {class: "xrf-selected"}, h("i", {style: `background:${model.colour}`}), h("span", {}, model.title), h("small", {}, model.detail))
@@ -31,6 +31,8 @@ function render({model, view, el}) {
       title: `Probability that ${item.name} is visible here: ${item.probability.toFixed(3)}`,
       onclick: () => { model.value = item.symbol }},
       h("b", {}, item.symbol), h("span", {class: "xrf-bar", style: `--share:${item.probability * 100}%`}), h("small", {}, item.probability.toFixed(2))))),
-    model.title && !model.items.length && h("p", {class: "xrf-hint"}, model.busy ? "Identifying…" : "No element is above its threshold in this spectrum.")])
+    model.title && !model.items.length && h("p", {class: "xrf-hint"}, model.busy ? "Identifying…" : "No element is above its threshold in this spectrum."),
+    model.title && model.instrument && h("p", {class: "xrf-hint", "data-key": "instrument", title: "Tube, air or metal near the beam show lines of these elements, whether or not they are in the sample"},
+      `Of the instrument: ${model.instrument}`)])
 }
 export default {render}

@@ -72,8 +72,9 @@ _WORDS = (
     ),
     (
         "From the instrument",
-        "Elements whose lines come from the X-ray tube or the air. They may be in the sample, too; "
-        "the scan cannot tell.",
+        "Elements whose lines come from the X-ray tube or the air; of a selection also traces of "
+        "steel, brass and the like near the beam. They may be in the sample, too; the scan cannot "
+        "tell.",
     ),
     (
         "Clusters",

@@ -84,7 +84,7 @@ class PigmentsView(pn.viewable.Viewer):
         hint = ""
         if instrument:
             hint = (
-                f"{', '.join(instrument)}: shown by the X-ray tube or the air as well. Pigments "
+                f"{', '.join(instrument)}: shown by the instrument as well. Pigments "
                 "that need it cannot be judged here."
             )
         self._list()

@@ -100,7 +100,7 @@ class RegionsView(pn.viewable.Viewer):
         selected = self.results.selected
         self._list.has_selection = selected is not None
         if selected is None:
-            self._selection.param.update(title="", items=[], detail="", busy=False)
+            self._selection.param.update(title="", items=[], instrument="", detail="", busy=False)
             return
         per_pixel = selected.spectrum.total / selected.spectrum.n_pixels
         self._selection.param.update(
@@ -108,6 +108,7 @@ class RegionsView(pn.viewable.Viewer):
             detail=f"{per_pixel:,.0f} counts/px",
             colour=selected.colour,
             items=self._found(selected.identified),
+            instrument=self._instrument(selected.identified),
             busy=selected.identified is None,
             value=self.session.element,
         )
@@ -145,6 +146,15 @@ class RegionsView(pn.viewable.Viewer):
             }
             for i in seen(identified or (), self.session.overrides)
         ]
+
+    def _instrument(self, identified: tuple | None) -> str:
+        """Symbols of what the spectrum shows, but need not be the sample's."""
+        mine = {item.symbol for item in seen(identified or (), self.session.overrides)}
+        return " ".join(
+            item.symbol
+            for item in identified or ()
+            if item.present and item.is_instrument and item.symbol not in mine
+        )
 
 
 def _size(n_pixels: int, pixel_mm: float | None) -> str:

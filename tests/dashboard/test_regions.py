@@ -55,6 +55,34 @@ def test_kept_regions_are_never_worked_out_again(visit, engine):
     visit(steps)
 
 
+def test_what_the_instrument_shows_is_told_apart_from_the_sample(visit, engine):
+    real = engine.identify
+
+    def identify(*a, **k):
+        return tuple(
+            replace(item, is_instrument=True, present=True) if item.symbol in ("Zn", "Ar") else item
+            for item in real(*a, **k)
+        )
+
+    engine.identify = identify
+
+    async def steps(session, results):
+        view = RegionsView(session, results)
+        session.draw(LEFT, "new")
+        await results.settled()
+        card = view._selection
+        assert set(card.instrument.split()) == {"Zn", "Ar"}
+        assert "Zn" not in {item["symbol"] for item in card.items}
+        session.overrule("Zn", "present")  # the user knows better
+        assert card.instrument == "Ar"
+        assert "Zn" in {item["symbol"] for item in card.items}
+        session.selection = None
+        await results.settled()
+        assert card.instrument == ""
+
+    visit(steps)
+
+
 def test_keeping_waits_for_a_selection_on_its_way(visit):
     async def steps(session, results):
         session.draw(LEFT)

@@ -140,7 +140,7 @@ def test_order_and_plain_values(leaded):
     assert "As" in names[2:]
     assert "Zn" not in names
     assert next(e for e in found if e.element == "As").probability == 0.5
-    assert "tube or air" in next(e for e in found if e.element == "Ca").sentence()
+    assert "tube, air or metal" in next(e for e in found if e.element == "Ca").sentence()
     values = json.loads(json.dumps([e.to_dict() for e in found]))
     assert values[0]["lines"][0]["state"] == "present"
     assert values[0]["sentence"] == found[0].sentence()

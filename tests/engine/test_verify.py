@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xrfengine.classifier.calibrate_verifier import Table, learn
+from xrfengine.classifier.calibrated import verifier_path
 from xrfengine.classifier.element_peaks import free_lines, peaks_of
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
 from xrfengine.classifier.fit_batch import fit_batch, operators_of
@@ -13,13 +14,7 @@ from xrfengine.classifier.fit_figures import FEATURES, figures, figures_of, left
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.classifier.stacked_nnls import stacked_nnls
-from xrfengine.classifier.verify import (
-    Verifier,
-    verified_verdicts,
-    verifier_for,
-    verifier_path,
-    verify_spectra,
-)
+from xrfengine.classifier.verify import Verifier, verified_verdicts, verifier_for, verify_spectra
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import ModelError, SettingsError

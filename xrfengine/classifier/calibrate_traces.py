@@ -7,9 +7,8 @@ need their verification first (:mod:`xrfengine.classifier.calibrate_verifier`), 
 that reads every count (``xrfengine train --bright``): every simulated spectrum goes the way it
 would in use, and what the search then adds is a candidate.
 
-The lines of the instrument itself (steel, brass, the detector's own silicon) are in the spectrum,
-and nobody can tell whether the sample has them too. They count as absent and as false alarms, as in
-the calibrations of network and verification.
+The lines of the instrument itself (steel, brass, the detector's own silicon) are in the spectrum:
+the judge learns that they are there, and apart from it how often such traces are the sample's.
 """
 
 from __future__ import annotations
@@ -27,28 +26,31 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from xrfengine.classifier.anode import find_setup
-from xrfengine.classifier.calibrated import probability
+from xrfengine.classifier.apparatus import own_chance
+from xrfengine.classifier.calibrated import bright_path, probability, traces_path
+from xrfengine.classifier.composition import sample_chance
 from xrfengine.classifier.instrument import draw_instrument
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.simulate import SimulationSettings, Simulator
 from xrfengine.classifier.trace_figures import FEATURES
-from xrfengine.classifier.trace_judge import TraceJudge
-from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates, is_searched
-from xrfengine.classifier.verify import (
-    Verifier,
-    bright_path,
-    traces_path,
-    verifier_alone,
-    verify_spectrum,
+from xrfengine.classifier.trace_judge import OWN, TraceJudge
+from xrfengine.classifier.traces import (
+    BRIGHT_COUNTS,
+    agreed,
+    candidates,
+    is_searched,
+    read_whole,
 )
+from xrfengine.classifier.verify import Verifier, verifier_alone, verify_spectrum
 from xrfengine.cube import Spectrum
 from xrfengine.errors import ModelError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
+from xrfengine.lines import ELEMENTS
 
 _FOLDS = 10
 _PER_INSTRUMENT = 2
-_STRAY = "stray "
 _BRIGHTEST = 3e8
+_ADDED_TRACES = 10.0
 _EASE = 0.3  # inverse strength of the ridge: candidates are few
 
 
@@ -118,7 +120,7 @@ def gather(
     end, number, drawn, n_visible, n_found = time.monotonic() + seconds, 0, 0, 0, 0
     while number < n_spectra and time.monotonic() < end:
         instrument = draw_instrument(settings, rng)
-        own = {name.removeprefix(_STRAY) for name in instrument.background if _STRAY in name}
+        own = instrument.own_elements
         batch = simulator.measure(instrument, _PER_INSTRUMENT, rng)
         drawn += 1
         for counts, truth in zip(batch.counts, batch.labels.astype(int), strict=True):
@@ -129,8 +131,9 @@ def gather(
                 continue
             verified = verify_spectrum(spectrum, classifier, verifier, lambda setup=setup: setup)
             present = verified.present[0]
-            known = tuple(e for e, yes in zip(classifier.elements, present, strict=True) if yes)
-            _, found, figures = candidates(spectrum, known, setup, reader, cancel)
+            said = read_whole(spectrum, reader)
+            known = agreed(tuple(np.array(classifier.elements)[present].tolist()), said, setup)
+            _, found, figures = candidates(spectrum, known, setup, said, cancel)
             for element, row in zip(found, figures, strict=True):
                 features.append(row)
                 labels.append(truth[classifier.elements.index(element)])
@@ -158,7 +161,7 @@ def gather(
 def learn(
     candidates: Candidates, alarms_per_spectrum: float, network: str, bright: str, card: dict
 ) -> TraceJudge:
-    """Fit the regression, and set the threshold for a rate of false alarms.
+    """Fit the regression, set the threshold for a rate of invented elements, weigh whose they are.
 
     Threshold and figures come from regressions without the instrument in question, a tenth of the
     instruments being held apart in turn.
@@ -166,7 +169,8 @@ def learn(
     Parameters
     ----------
     alarms_per_spectrum : float
-        That the search may add to a bright spectrum.
+        Elements that the search may invent, of a bright spectrum: neither sample nor instrument
+        shows them.
     network, bright : str
         Digests of the weights, and of those that read every count.
 
@@ -175,7 +179,8 @@ def learn(
     ModelError
         If there are no traces or no false alarms to learn from.
     """
-    x, y = candidates.features, candidates.labels
+    x, is_own = candidates.features, candidates.is_own & (candidates.labels != 1)
+    y = np.where(is_own, 1, candidates.labels)
     told = y >= 0
     if np.unique(y[told]).size < 2:
         raise ModelError("no traces to learn from", "Search more spectra.")
@@ -188,16 +193,20 @@ def learn(
     n = candidates.n_spectra
     alarms = np.sort(apart[y == 0])[::-1]
     odds = float(alarms[min(int(alarms_per_spectrum * n), alarms.size - 1)]) + 1e-6
-    reported = apart >= odds
-    alarms = reported & (y == 0)
+    is_there = apart >= odds
+    of_sample = is_there & (candidates.labels == 1)
+    own = own_chances(candidates.elements, of_sample, is_there & is_own)
+    apart_set = np.array([own.get(e, 0.0) > OWN for e in candidates.elements], dtype=bool)
     figures = {
         "spectra": n,
         "visible": candidates.n_visible,
         "found_before": candidates.n_found,
         "candidates": {"visible": int((y == 1).sum()), "absent": int((y == 0).sum())},
-        "visible_added": int((reported & (y == 1)).sum()),
-        "false_alarms_added_per_spectrum": round(float(alarms.sum()) / n, 4),
-        "of_these_the_instrument": int((alarms & candidates.is_own).sum()),
+        "visible_added": int((of_sample & ~apart_set).sum()),
+        "visible_put_down_to_the_instrument": int((of_sample & apart_set).sum()),
+        "invented_per_spectrum": round(float((is_there & (y == 0)).sum()) / n, 4),
+        "own_added_per_spectrum": round(float((is_there & is_own & ~apart_set).sum()) / n, 4),
+        "own_put_down_to_the_instrument": int((is_there & is_own & apart_set).sum()),
     }
     weights, bias = _regression(x / scales, y, told)
     return TraceJudge(
@@ -205,10 +214,42 @@ def learn(
         tuple(scales.tolist()),
         bias,
         float(probability(np.array(odds))),
+        own,
         network,
         bright,
         {**card, "held_apart": figures},
     )
+
+
+def own_chances(
+    elements: Sequence[str], of_sample: np.ndarray, of_instrument: np.ndarray
+) -> dict[str, float]:
+    """Chance that a trace of an element is the instrument's own, of those that instruments show.
+
+    Both kinds of traces are counted in simulated spectra. Some elements are rare in these, so that
+    some traces are added of which as many are the instrument's as of all elements that are as
+    common in instruments and samples.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Of each trace.
+    of_sample, of_instrument : ndarray of bool, shape (trace,)
+    """
+    common = {e: np.log([own_chance(e), sample_chance(e)]) for e in ELEMENTS if own_chance(e) > 0}
+    names = np.array(elements)
+    counted = (of_sample | of_instrument) & np.isin(names, list(common))
+    if np.unique(of_instrument[counted]).size < 2:
+        return {}
+    x = np.array([common[e] for e in names[counted]])
+    y = of_instrument[counted].astype(int)
+    weights, bias = _regression(x, y, np.ones(y.size, dtype=bool))
+    chances = {}
+    for element, figures in common.items():
+        mine = names[counted] == element
+        alike = _ADDED_TRACES * float(probability(figures @ weights + bias))
+        chances[element] = (alike + float(y[mine].sum())) / (_ADDED_TRACES + float(mine.sum()))
+    return chances
 
 
 def _regression(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
@@ -275,10 +316,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spectra", type=int, default=1400)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument(
-        "--false-alarms",
+        "--invented",
         type=float,
-        default=0.04,
-        help="added to a simulated bright spectrum (default: 0.04)",
+        default=0.01,
+        help="elements added to a simulated bright spectrum that nothing shows (default: 0.01)",
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="end gathering after this")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
@@ -292,9 +333,9 @@ def main(arguments: list[str] | None = None) -> None:
     card = {
         "seed": given.seed,
         "workers": given.workers,
-        "false_alarms_asked": given.false_alarms,
+        "invented_asked": given.invented,
     }
-    judge = learn(candidates, given.false_alarms, classifier.digest, reader.digest, card)
+    judge = learn(candidates, given.invented, classifier.digest, reader.digest, card)
     path = judge.save(given.out or traces_path(given.weights))
     print(f"{path}, threshold {judge.threshold:.3f}")
     print(json.dumps(judge.card, indent=1))

@@ -20,16 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from xrfengine.classifier.anode import find_setup
+from xrfengine.classifier.calibrated import verifier_path
 from xrfengine.classifier.fit_figures import figures
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.scores import average_precision, binary_scores, expected_calibration_error
 from xrfengine.classifier.simulate import SimulationSettings, Simulator
-from xrfengine.classifier.verify import (
-    Verifier,
-    anode_index,
-    fit_is_left_out,
-    verifier_path,
-)
+from xrfengine.classifier.verify import Verifier, anode_index, fit_is_left_out
 from xrfengine.cube import Spectrum
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
 from xrfengine.lines import ELEMENTS

@@ -14,10 +14,29 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from xrfengine.assets import asset
 from xrfengine.cache import written_whole
 from xrfengine.errors import ModelError
 
 T = TypeVar("T")
+
+
+def verifier_path(weights: Path | None = None) -> Path:
+    """Where the verification of weights is kept: beside them; None means the shipped ones."""
+    weights = asset("compact.safetensors") if weights is None else Path(weights)
+    return weights.with_suffix(".verify.json")
+
+
+def traces_path(weights: Path | None = None) -> Path:
+    """Where the judge of traces is kept: beside the verification."""
+    path = verifier_path(weights)
+    return path.with_name(path.name.replace(".verify.json", ".traces.json"))
+
+
+def bright_path(weights: Path | None = None) -> Path:
+    """Where the network that reads every count of bright spectra is kept: beside the weights."""
+    path = verifier_path(weights)
+    return path.with_name(path.name.replace(".verify.json", ".bright.safetensors"))
 
 
 def read_calibration(path: Path, read: Callable[[dict[str, Any]], T], what: str, module: str) -> T:

@@ -86,7 +86,7 @@ class Evidence:
     inseparable : tuple of str
         Elements that would fit as well in its place.
     is_instrument : bool
-        Its lines come, at least in part, from tube or air.
+        Its lines come, at least in part, from the instrument.
     wide : bool
         The detector's peaks are too wide to tell neighbouring elements apart.
     scatter : tuple of str
@@ -121,7 +121,7 @@ class Evidence:
         if self.scatter:
             words = [*self.scatter]
         elif self.is_instrument:
-            words.append("tube or air show its lines by themselves")
+            words.append("tube, air or metal near the beam show its lines by themselves")
         if self.inseparable and (self.reported or self.z >= _TOLD_APART):
             group = "/".join(
                 sorted((self.element, *self.inseparable), key=ELEMENTS.index),
@@ -215,7 +215,8 @@ def explain(
     probabilities : mapping of str to float, or None
         Of the classifier, by symbol: those not reported but above 0.02 are explained too.
     instrument : collection of str
-        Elements of tube and air, see :func:`~xrfengine.classifier.anode.instrument_lines`.
+        Elements of tube and air, see :func:`~xrfengine.classifier.anode.instrument_lines`, and
+        traces that are put down to the instrument.
     anode : str or None
         Anode whose scatter is in the spectrum.
     setup : Setup or None

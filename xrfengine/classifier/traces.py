@@ -17,6 +17,7 @@ Krishnaprasad, Asilomar 1993).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,14 @@ from xrfengine.classifier.trace_figures import Searched, trace_figures, z_of
 from xrfengine.classifier.trace_judge import TraceJudge
 from xrfengine.cube import Spectrum
 from xrfengine.jobs import NEVER, CancelToken
-from xrfengine.lines import ELEMENTS
+from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
 
 if TYPE_CHECKING:
     from xrfengine.classifier.predict import Classifier
     from xrfengine.classifier.verify import Verified
 
-BRIGHT_COUNTS = 3e5
-"""Counts from which a spectrum is searched: of fewer the network reads all."""
+BRIGHT_COUNTS = 1e5
+"""Counts from which a spectrum is searched, and the reader was trained."""
 
 _MOST_ADDED = 10
 _TRIED = 10
@@ -47,7 +48,7 @@ With more, nothing else was found."""
 _PROMISING_Z = 1.5
 _PROPOSED_ODDS = -2.0
 """Log-odds by the reader from which an element is tried in the fit, whatever promises more."""
-_ADDED_Z, _LEAST_Z = 5.0, 6.0
+_ADDED_Z, _LEAST_Z = 5.0, 6.5
 """Significance from which an element is taken into the fit, and with which it is a candidate: with
 all others in the fit, too. What is reported the judge says."""
 
@@ -88,7 +89,8 @@ def with_traces(
     """Add the traces of one spectrum to what was verified.
 
     The judge's odds are brought to the verification's scale, so that one threshold serves both.
-    Nothing that was reported is taken back.
+    Traces of what instruments show by themselves are set apart (``own``). What was reported and the
+    reader, which reads every count, holds for absent is judged like what the search adds.
 
     Parameters
     ----------
@@ -104,12 +106,16 @@ def with_traces(
     """
     if not is_searched(spectrum, setup):
         return verified
-    present = np.array(classifier.elements)[verified.present[0]]
-    searched, elements, features = candidates(
-        spectrum, tuple(present.tolist()), setup, traces.reader, cancel
-    )
+    said = read_whole(spectrum, traces.reader)
+    present = tuple(np.array(classifier.elements)[verified.present[0]].tolist())
+    known = agreed(present, said, setup)
+    searched, elements, features = candidates(spectrum, known, setup, said, cancel)
     cancel.check()
-    probabilities, z = verified.probabilities.copy(), verified.z.copy()
+    probabilities, z, own = verified.probabilities.copy(), verified.z.copy(), verified.own.copy()
+    for element in set(present) - set(known):
+        column = classifier.elements.index(element)
+        below = np.nextafter(np.float32(verified.thresholds[column]), np.float32(0.0))
+        probabilities[0, column] = min(probabilities[0, column], below)
     for element, odds in zip(elements, traces.judge.log_odds(features), strict=True):
         column = classifier.elements.index(element)
         limit = float(verified.thresholds[column])
@@ -121,20 +127,38 @@ def with_traces(
             scaled = min(scaled, np.nextafter(np.float32(limit), np.float32(0.0)))
         probabilities[0, column] = max(probabilities[0, column], scaled)
         z[0, column] = searched.z(element)
+        own[0, column] = odds >= 0.0 and traces.judge.is_own(element)
     return replace(
         verified,
         probabilities=probabilities,
-        present=probabilities >= verified.thresholds,
+        present=(probabilities >= verified.thresholds) & ~own,
+        own=own,
         z=z,
         setup=setup,
     )
+
+
+def read_whole(spectrum: Spectrum, reader: Classifier) -> dict[str, float]:
+    """Log-odds by the reader of every element that it knows."""
+    counts = np.asarray(spectrum.counts)[None]
+    odds = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
+    return dict(zip(reader.elements, odds.tolist(), strict=True))
+
+
+def agreed(present: tuple[str, ...], said: Mapping[str, float], setup: Setup) -> tuple[str, ...]:
+    """Of the elements reported, those that the reader does not hold for absent.
+
+    It never learned to tell those of tube and air.
+    """
+    beyond = {setup.anode, *INSTRUMENT_ELEMENTS}
+    return tuple(e for e in present if e in beyond or said.get(e, 0.0) >= 0.0)
 
 
 def candidates(
     spectrum: Spectrum,
     found: tuple[str, ...],
     setup: Setup,
-    reader: Classifier,
+    said: Mapping[str, float],
     cancel: CancelToken = NEVER,
 ) -> tuple[Searched, tuple[str, ...], np.ndarray]:
     """What the search adds to the elements found, with the figures that it is judged by.
@@ -143,8 +167,8 @@ def candidates(
     ----------
     spectrum, found, setup
         As of :func:`search`.
-    reader : Classifier
-        See :class:`TraceSearch`.
+    said : mapping
+        By the reader, see :func:`read_whole`.
 
     Returns
     -------
@@ -153,9 +177,6 @@ def candidates(
     features : ndarray, shape (element, feature)
         See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
     """
-    counts = np.asarray(spectrum.counts)[None]
-    odds = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
-    said = dict(zip(reader.elements, odds.tolist(), strict=True))
     proposed = tuple(e for e in said if said[e] >= _PROPOSED_ODDS and e not in found)
     searched = search(spectrum, found, setup, proposed, cancel)
     return searched, *trace_figures(searched, spectrum, said)

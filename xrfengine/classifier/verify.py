@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.calibrated import (
+    bright_path,
     check_figures,
     probability,
     read_calibration,
     regression,
+    traces_path,
+    verifier_path,
     write_calibration,
 )
 from xrfengine.classifier.fit_figures import FEATURES, figures
@@ -113,24 +115,6 @@ class Verifier:
         return probability(features / np.array(self.scales) @ np.array(self.weights) + self.bias)
 
 
-def verifier_path(weights: Path | None = None) -> Path:
-    """Where the verification of weights is kept: beside them; None means the shipped ones."""
-    weights = asset("compact.safetensors") if weights is None else Path(weights)
-    return weights.with_suffix(".verify.json")
-
-
-def traces_path(weights: Path | None = None) -> Path:
-    """Where the judge of traces is kept: beside the verification."""
-    path = verifier_path(weights)
-    return path.with_name(path.name.replace(".verify.json", ".traces.json"))
-
-
-def bright_path(weights: Path | None = None) -> Path:
-    """Where the network that reads every count of bright spectra is kept: beside the weights."""
-    path = verifier_path(weights)
-    return path.with_name(path.name.replace(".verify.json", ".bright.safetensors"))
-
-
 def verifier_for(
     classifier: Classifier, weights: Path | None = None
 ) -> tuple[Verifier | None, str]:
@@ -205,6 +189,7 @@ class Verified:
     proposed : ndarray, float32, shape (n, element), 0…1
         Of the network alone.
     present : ndarray of bool, shape (n, element)
+        In the sample: ``own`` left out.
     thresholds : ndarray, shape (element,)
         Probability from which an element is present: the verification's, or under electrons those
         of the network.
@@ -214,6 +199,8 @@ class Verified:
     setup : Setup or None
         Instrument the fits stand on; None if nothing was undecided. If it excites with electrons,
         nothing was fitted.
+    own : ndarray of bool, shape (n, element)
+        There, but as a trace that instruments show more often than samples hold it.
     """
 
     probabilities: np.ndarray
@@ -223,6 +210,11 @@ class Verified:
     z: np.ndarray
     fitted: np.ndarray
     setup: Setup | None
+    own: np.ndarray
+
+    def own_elements(self, elements: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that are likelier the instrument's; ``elements`` in the order of the columns."""
+        return tuple(e for e, own in zip(elements, self.own.any(axis=0), strict=True) if own)
 
 
 def verify_spectra(
@@ -324,6 +316,7 @@ def verify_spectra(
         z=z,
         fitted=fitted,
         setup=setup,
+        own=np.zeros(shape, dtype=bool),
     )
 
 
@@ -379,10 +372,15 @@ def verified_verdicts(classifier: Classifier, verifier: Verifier) -> Classify:
 
     def classify(spectrum: Spectrum) -> dict[str, Verdict]:
         found = verify_spectrum(spectrum, classifier, verifier, lambda: find_setup(spectrum)[0])
+        # What is put down to the instrument is narrowly not said of the sample.
+        below = np.nextafter(found.thresholds.astype(np.float32), np.float32(0.0))
+        probabilities = np.where(
+            found.own[0], np.minimum(found.probabilities[0], below), found.probabilities[0]
+        )
         return {
             symbol: Verdict(float(p), bool(yes))
             for symbol, p, yes in zip(
-                classifier.elements, found.probabilities[0], found.present[0], strict=True
+                classifier.elements, probabilities, found.present[0], strict=True
             )
         }
 

@@ -56,8 +56,9 @@ likelier one of them raises a false alarm: --by finds candidates, the sum confir
 
 Where a verification was calibrated for the weights, a full-spectrum fit has its say on whatever
 the network is not sure of; "present" then means its threshold, else those of the network. Sum
-spectra of more than 300,000 counts are searched for traces as well (a second or two). Spectra
-of electron microscopes are recognised, and left to the network.
+spectra of more than 100,000 counts are searched for traces as well (a second or two); traces of
+steel, brass and the like, which instruments show by themselves, are then told apart as
+"present (instrument)". Spectra of electron microscopes are recognised, and left to the network.
 
 With --explain, a fit of the sum spectrum tells what speaks for each element that is reported or
 narrowly not: which of its lines are there, which are missing, and what else could be its peak.
@@ -156,6 +157,7 @@ def _identify(
     where: list[dict[str, Any]] = [{}] * best.size
     n_spectra = 0
     left_out: dict[str, str] = {}
+    own: tuple[str, ...] = ()
     # Found when first needed, on the sum: a second or two.
     found_setup = functools.cache(functools.partial(find_setup, spectrum, args.anode))
     for places, counts in spectra_of(cube, args, part(progress, 0.2, 1.0), cancel):
@@ -170,14 +172,15 @@ def _identify(
         if is_asked and fit_is_left_out(found_setup()[0]):
             verifier, left_out = None, {"verification": _LEFT_OUT}
         elif is_asked and is_sum:
-            found = verify_spectrum(
+            verified = verify_spectrum(
                 spectrum,
                 classifier,
                 verifier,
                 lambda: found_setup()[0],
                 proposed=said,
                 cancel=cancel,
-            ).probabilities
+            )
+            found, own = verified.probabilities, verified.own_elements(classifier.elements)
         elif is_asked:
             found = verify_spectra(
                 counts,
@@ -205,14 +208,14 @@ def _identify(
     verdicts = identified(
         classifier,
         best,
-        instrument,
+        (*instrument, *own),
         # The surest of many parts is held to the usual thresholds.
         counts=spectrum.total if n_spectra == 1 else None,
         threshold=None if verifier is None else verifier.threshold,
         proposed=None if verifier is None else network,
     )
     if args.explain:
-        told = explained(spectrum, verdicts, lines, fit.setup)
+        told = explained(spectrum, verdicts, lines, own, fit.setup)
     elements = []
     for item in verdicts:
         entry: dict[str, Any] = {
@@ -246,9 +249,12 @@ def explained(
     spectrum: Spectrum,
     verdicts: tuple[Identified, ...],
     lines: InstrumentLines,
+    own: tuple[str, ...],
     setup: Setup,
 ) -> dict[str, Any]:
     """The instrument's lines, and the evidence by symbol; plain values.
+
+    ``own`` are the traces that are put down to the instrument.
 
     Evidence is of the sum spectrum, also where ``--by`` found an element elsewhere.
     """
@@ -258,7 +264,7 @@ def explained(
         spectrum,
         [item.symbol for item in verdicts if item.present],
         {item.symbol: item.probability for item in verdicts},
-        instrument=lines.elements,
+        instrument=(*lines.elements, *own),
         setup=setup,
     )
     return {

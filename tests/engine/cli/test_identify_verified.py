@@ -8,10 +8,11 @@ import pytest
 
 from xrfengine import Engine
 from xrfengine.classifier.calibrate_verifier import gather
+from xrfengine.classifier.calibrated import verifier_path
 from xrfengine.classifier.fit_figures import FEATURES
 from xrfengine.classifier.fit_shapes import Setup
 from xrfengine.classifier.predict import Classifier
-from xrfengine.classifier.verify import Verifier, verifier_path
+from xrfengine.classifier.verify import Verifier
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector
 
