@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xrfengine.classifier.anode import ANODES, beam_energy, find_setup, instrument_lines
+from xrfengine.classifier.anode import ANODES, _is_cut, beam_energy, find_setup, instrument_lines
 from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.cube import Calibration, Instrument, Spectrum
@@ -130,6 +130,7 @@ def test_the_anode_is_found_where_the_axis_ends_before_the_tubes_continuum():
     found, source = find_setup(Spectrum(whole.counts, whole.calibration))
     assert (found.anode, source) == ("Rh", "inferred")
     assert found.end_kev > 23.3
+    assert not _is_cut(Spectrum(np.full(3, 50.0), CALIBRATION))  # no room to tell
 
 
 def test_a_tube_is_no_beam():

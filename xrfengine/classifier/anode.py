@@ -267,6 +267,8 @@ def _is_cut(spectrum: Spectrum) -> bool:
         return False
     last = int(seen[-1]) + 1
     reach = max(last // 50, 4)
+    if last <= 6 * reach:  # too few channels to tell
+        return False
     at_end, before = counts[last - reach : last].mean(), counts[: last - reach][-5 * reach :].mean()
     return bool(at_end * reach >= _LEAST_AT_END and at_end > 0.5 * before)
 

@@ -159,7 +159,7 @@ def gather(
 
 
 def learn(
-    candidates: Candidates, alarms_per_spectrum: float, network: str, bright: str, card: dict
+    candidates: Candidates, invented_per_spectrum: float, network: str, bright: str, card: dict
 ) -> TraceJudge:
     """Fit the regression, set the threshold for a rate of invented elements, weigh whose they are.
 
@@ -168,7 +168,7 @@ def learn(
 
     Parameters
     ----------
-    alarms_per_spectrum : float
+    invented_per_spectrum : float
         Elements that the search may invent, of a bright spectrum: neither sample nor instrument
         shows them.
     network, bright : str
@@ -191,22 +191,22 @@ def learn(
         weights, bias = _regression(x / scales, y, told & (fold != number))
         apart[fold == number] = x[fold == number] / scales @ weights + bias
     n = candidates.n_spectra
-    alarms = np.sort(apart[y == 0])[::-1]
-    odds = float(alarms[min(int(alarms_per_spectrum * n), alarms.size - 1)]) + 1e-6
+    invented = np.sort(apart[y == 0])[::-1]
+    odds = float(invented[min(int(invented_per_spectrum * n), invented.size - 1)]) + 1e-6
     is_there = apart >= odds
     of_sample = is_there & (candidates.labels == 1)
     own = own_chances(candidates.elements, of_sample, is_there & is_own)
-    apart_set = np.array([own.get(e, 0.0) > OWN for e in candidates.elements], dtype=bool)
+    put_down = np.array([own.get(e, 0.0) > OWN for e in candidates.elements], dtype=bool)
     figures = {
         "spectra": n,
         "visible": candidates.n_visible,
         "found_before": candidates.n_found,
         "candidates": {"visible": int((y == 1).sum()), "absent": int((y == 0).sum())},
-        "visible_added": int((of_sample & ~apart_set).sum()),
-        "visible_put_down_to_the_instrument": int((of_sample & apart_set).sum()),
+        "visible_added": int((of_sample & ~put_down).sum()),
+        "visible_put_down_to_the_instrument": int((of_sample & put_down).sum()),
         "invented_per_spectrum": round(float((is_there & (y == 0)).sum()) / n, 4),
-        "own_added_per_spectrum": round(float((is_there & is_own & ~apart_set).sum()) / n, 4),
-        "own_put_down_to_the_instrument": int((is_there & is_own & apart_set).sum()),
+        "own_added_per_spectrum": round(float((is_there & is_own & ~put_down).sum()) / n, 4),
+        "own_put_down_to_the_instrument": int((is_there & is_own & put_down).sum()),
     }
     weights, bias = _regression(x / scales, y, told)
     return TraceJudge(

@@ -48,7 +48,7 @@ class Candidate:
     share : float
         Of the peak's net counts that the fit gives to it, 0…1.
     is_reported, is_instrument : bool
-        Of an element: said to be present; its lines come from tube or air.
+        Of an element: said to be present; the instrument shows its lines by itself.
     probability : float or None
         Of an element, by the classifier.
     lines : tuple of LineEvidence

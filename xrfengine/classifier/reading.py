@@ -54,7 +54,7 @@ class Reading:
     probabilities : dict of str to float
         Of every element the classifier knows.
     instrument : frozenset of str
-        Elements whose lines come from tube or air.
+        Elements whose lines the instrument shows by itself.
     """
 
     spectrum: Spectrum

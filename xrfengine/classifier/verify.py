@@ -200,7 +200,7 @@ class Verified:
         Instrument the fits stand on; None if nothing was undecided. If it excites with electrons,
         nothing was fitted.
     own : ndarray of bool, shape (n, element)
-        There, but as a trace that instruments show more often than samples hold it.
+        There, but as a trace that is put down to the instrument.
     """
 
     probabilities: np.ndarray
@@ -213,7 +213,7 @@ class Verified:
     own: np.ndarray
 
     def own_elements(self, elements: tuple[str, ...]) -> tuple[str, ...]:
-        """Those that are likelier the instrument's; ``elements`` in the order of the columns."""
+        """Traces put down to the instrument; ``elements`` in the order of the columns."""
         return tuple(e for e, own in zip(elements, self.own.any(axis=0), strict=True) if own)
 
 

@@ -1,6 +1,7 @@
 """Verification where it meets users: the command, the engine, and its calibration."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,35 @@ def test_identify_by_region_is_verified_too(facts, scan, verified):
     (result,) = facts("identify", scan, *arguments)
     now = {each["symbol"]: each["probability"] for each in result["elements"]}
     assert min(now["Ca"], now["Fe"], now["Pb"]) > 0.9
+
+
+def test_traces_put_down_to_the_instrument_are_told_apart(run, facts, scan, verified, monkeypatch):
+    from xrfengine.classifier import verify
+
+    real = verify.verify_spectrum
+
+    def with_a_trace_of_iron(spectrum, classifier, *rest, **more):
+        found = real(spectrum, classifier, *rest, **more)
+        column = classifier.elements.index("Fe")
+        probabilities, own = found.probabilities.copy(), found.own.copy()
+        probabilities[0, column], own[0, column] = 0.7, True
+        return replace(found, probabilities=probabilities, own=own)
+
+    monkeypatch.setattr(verify, "verify_spectrum", with_a_trace_of_iron)
+
+    def iron(*more):
+        (result,) = facts("identify", scan, "--model", verified, *more)
+        return next(each for each in result["elements"] if each["symbol"] == "Fe")
+
+    assert iron()["present"]
+    assert iron()["instrument"]
+    assert "metal near the beam" in iron("--explain")["evidence"]["sentence"]
+    _, out, _ = run("identify", scan, "--model", verified)
+    assert any("Fe" in line and "present (instrument)" in line for line in out.splitlines())
+    # A part of the scan that shows more of it shows no mere trace.
+    elsewhere = iron("--by", "region", "--region", "7")
+    assert elsewhere["probability"] > 0.9
+    assert "instrument" not in elsewhere
 
 
 def test_a_verification_of_other_weights_is_told_and_left_out(run, facts, scan, model, verified):
