@@ -20,7 +20,8 @@ from xrfengine.classifier.excitation import (
     mono_source,
     tube_source,
 )
-from xrfengine.classifier.instrument import PARTS, line_table, with_radiative_auger
+from xrfengine.classifier.instrument import PARTS, line_table
+from xrfengine.classifier.satellites import with_radiative_auger
 from xrfengine.classifier.visibility import coarse_bins
 from xrfengine.cube import Calibration
 from xrfengine.detector import Detector, render_rows, transmission
