@@ -58,6 +58,16 @@ def test_anode_is_known_by_its_pairs(anode):
     assert all(fit.z[e] < 6 for e in near)
 
 
+def test_nothing_scatters_inelastically_alone():
+    """A hump where Compton scatter of tungsten would be is none, if its own lines are missing."""
+    compton = {"compton L3 125°": 40_000, "compton L1+L2 125°": 40_000}
+    sample = {"Ca": 20_000, "Fe": 50_000}
+    alone = scattered(tube("W"), sample, compton)
+    assert instrument_lines(alone)[0].anode is None
+    pairs = compton | {"rayleigh L3": 8_000, "rayleigh L1+L2": 8_000}
+    assert instrument_lines(scattered(tube("W"), sample, pairs))[0].anode == "W"
+
+
 def test_silver_in_the_sample_is_no_anode():
     spectrum = scattered(tube(None), {"Ag": 20_000, "Cu": 50_000}, {})
     found, fit = instrument_lines(spectrum)

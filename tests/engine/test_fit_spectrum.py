@@ -155,6 +155,22 @@ def test_resolution_is_guessed_from_peaks():
         assert guess_fwhm(spectrum.counts, spectrum.energy_kev) == pytest.approx(fwhm, abs=0.03)
 
 
+def test_a_blank_shows_its_resolution_in_the_rayleigh_peak():
+    """A light sample has no fluorescence, and humps of scatter are not a gas detector's peaks."""
+    energy = CALIBRATION.at(np.arange(N_CHANNELS))
+
+    def peak(at_kev, sigma_kev, counts):
+        shape = np.exp(-0.5 * ((energy - at_kev) / sigma_kev) ** 2)
+        return counts * shape / shape.sum()
+
+    detector = Detector.sdd(0.145)
+    humps = 2.0 + peak(10.0, 0.4, 4e5) + peak(19.1, 0.35, 3e5)
+    rayleigh = peak(20.2, detector.fwhm_kev(20.2) / 2.355, 6e4)
+    rng = np.random.default_rng(6)
+    assert guess_fwhm(rng.poisson(humps), energy) > 0.45  # taken for a gas detector's
+    assert guess_fwhm(rng.poisson(humps + rayleigh), energy) == pytest.approx(0.145, abs=0.05)
+
+
 def test_empty_and_hopeless_spectra_are_fitted_without_complaint():
     for counts in (np.zeros(512), np.ones(512), np.eye(512)[100] * 3):
         fit = fit_spectrum(Spectrum(counts, Calibration(0.0, 0.04)))

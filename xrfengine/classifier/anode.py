@@ -26,7 +26,7 @@ from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
 
-SEARCH = 3
+SEARCH = 4
 """Part of the keys of instruments kept on disk: raise it when the search may find others."""
 
 ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
@@ -39,6 +39,7 @@ peak widths of their own lines, which are those of common elements of samples.""
 _EVERY = np.arange(len(ELEMENTS))
 _LEAST_GAIN = 40.0
 _LEAST_COMPTON_Z = 5.0
+_LEAST_RAYLEIGH_Z = 3.0  # nothing scatters inelastically alone
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
 _MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it
@@ -193,6 +194,7 @@ def find_setup(
         if (
             gain >= _LEAST_GAIN
             and _compton_z(shapes.scatter_names, solution) >= _LEAST_COMPTON_Z
+            and (is_beam or _rayleigh_z(shapes.scatter_names, solution) >= _LEAST_RAYLEIGH_Z)
             and (best is None or gain > best[0])
         ):
             best = gain, shapes.setup, solution
@@ -331,5 +333,14 @@ def _gain(plain: Solution, solution: Solution, y: np.ndarray) -> float:
 
 def _compton_z(names: tuple[str, ...], solution: Solution) -> float:
     """Significance of all Compton templates together (they share one peak)."""
-    mine = [i for i, name in enumerate(names) if name.startswith("compton")]
+    return _scatter_z("compton", names, solution)
+
+
+def _rayleigh_z(names: tuple[str, ...], solution: Solution) -> float:
+    """Significance of the anode's lines at their own energies, all families together."""
+    return _scatter_z("rayleigh", names, solution)
+
+
+def _scatter_z(kind: str, names: tuple[str, ...], solution: Solution) -> float:
+    mine = [i for i, name in enumerate(names) if name.startswith(kind)]
     return float(np.sqrt((solution.scatter_z[mine] ** 2).sum())) if mine else 0.0

@@ -24,6 +24,7 @@ _N_REFINED = 3
 _MOST_PEAKS = 8
 _CLEAR = 8.0  # standard deviations from which a peak tells its width
 _WIDEST_SILICON_KEV = 0.32
+_HIGHEST_LINE_KEV, _HIGHEST_RAYLEIGH_KEV = 18.0, 24.0
 
 
 def guess_setup(spectrum: Spectrum, anode: str | None = None) -> Setup:
@@ -61,15 +62,18 @@ def guess_fwhm(counts: np.ndarray, energy_kev: np.ndarray) -> float:
     """Resolution at Mn Kα from the clearest peaks, keV.
 
     Peaks that a silicon detector would show are looked for first, anywhere above the continuum: a
-    single one proves it, for the humps of scatter and continuum are in every spectrum. Without
-    any, the widths are those of a gas detector.
+    single one proves it, for the humps of scatter and continuum are in every spectrum. Light
+    samples may show none but the Rayleigh peak of the anode, up to that of silver. Without any,
+    the widths are those of a gas detector.
     """
     gain = float(np.diff(energy_kev).mean())
-    narrow = _peak_widths(counts, energy_kev, 0.5, _standing_out(counts, gain), least=_CLEAR)
-    narrow = narrow[narrow < _WIDEST_SILICON_KEV]
-    if narrow.size:
-        return float(np.clip(np.percentile(narrow, 30), 0.11, _WIDEST_SILICON_KEV))
-    wide = _peak_widths(counts, energy_kev, 2.2, counts, least=30.0)
+    clear = _standing_out(counts, gain)
+    for top_kev in (_HIGHEST_LINE_KEV, _HIGHEST_RAYLEIGH_KEV):
+        narrow = _peak_widths(counts, energy_kev, 0.5, clear, _CLEAR, top_kev)
+        narrow = narrow[narrow < _WIDEST_SILICON_KEV]
+        if narrow.size:
+            return float(np.clip(np.percentile(narrow, 30), 0.11, _WIDEST_SILICON_KEV))
+    wide = _peak_widths(counts, energy_kev, 2.2, counts, 30.0, _HIGHEST_LINE_KEV)
     if wide.size and np.percentile(wide, 30) > 0.4:
         return float(np.clip(np.percentile(wide, 30), 0.4, 1.3))
     return 0.15
@@ -86,13 +90,18 @@ def _standing_out(counts: np.ndarray, gain_kev: float) -> np.ndarray:
 
 
 def _peak_widths(
-    counts: np.ndarray, energy_kev: np.ndarray, reach_kev: float, rank: np.ndarray, least: float
+    counts: np.ndarray,
+    energy_kev: np.ndarray,
+    reach_kev: float,
+    rank: np.ndarray,
+    least: float,
+    top_kev: float,
 ) -> np.ndarray:
     """Widths of the peaks first in rank, brought to Mn Kα, keV."""
     gain = float(np.diff(energy_kev).mean())
     reach = max(int(reach_kev / gain), 4)
     found = []
-    left = np.where((energy_kev > 1.2) & (energy_kev < 18.0), rank, 0.0)
+    left = np.where((energy_kev > 1.2) & (energy_kev < top_kev), rank, 0.0)
     for _ in range(_MOST_PEAKS):
         top = int(left.argmax())
         if left[top] < least:
