@@ -23,8 +23,9 @@ from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
 from xrfengine.classifier.evaluate import labelled_spectrum, read_labels
 from xrfengine.classifier.predict import Classifier
-from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates, read_whole
+from xrfengine.classifier.traces import BRIGHT_COUNTS, candidates
 from xrfengine.classifier.verify import fit_is_left_out
+from xrfengine.classifier.whole_reading import read_whole
 from xrfengine.cube import Spectrum
 
 SIGMA = 10
@@ -52,7 +53,7 @@ def added_to_rows(
         if fit_is_left_out(setup):
             continue
         found = found_by_network(classifier, spectrum)
-        searched, *_ = candidates(spectrum, found, setup, read_whole(spectrum, reader))
+        searched, *_ = candidates(spectrum, found, setup, read_whole(spectrum, reader, setup))
         for element in searched.added:
             ignored = element in entry.ignored or element in (setup.anode, "Ar")
             label = "certain" if element in entry.certain else "ignored" if ignored else "absent"
@@ -72,8 +73,9 @@ def found_injections(
     for number, plan in enumerate(planned):
         spectrum = injected(hosts[plan.host], plan)
         found = found_by_network(classifier, spectrum)
-        said = read_whole(spectrum, reader)
-        searched, *_ = candidates(spectrum, found, setups[plan.host], said)
+        setup = setups[plan.host]
+        reading = read_whole(spectrum, reader, setup)
+        searched, *_ = candidates(spectrum, found, setup, reading)
         z = searched.z(plan.element) if plan.element in searched.added else 0.0
         rows.append({"element": plan.element, "network": plan.element in found, "z": z})
         print(f"{number + 1} of {len(planned)}", end="\r", file=sys.stderr, flush=True)

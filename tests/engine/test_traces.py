@@ -29,6 +29,7 @@ from xrfengine.classifier.verify import (
     verify_spectra,
     verify_spectrum,
 )
+from xrfengine.classifier.whole_reading import Reading
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import ModelError
@@ -47,7 +48,7 @@ def weights(**by_name):
 
 # An element of z = 7 is a draw.
 JUDGE = TraceJudge(
-    weights(significance=10.0), (1.0,) * 7, -10.0 * np.log(7.0), 0.5, {}, "d", "b", {}
+    weights(significance=10.0), (1.0,) * len(FEATURES), -10.0 * np.log(7.0), 0.5, {}, "d", "b", {}
 )
 VERIFIER = Verifier(
     (0.0,) * len(VERIFIED_FEATURES), (1.0,) * len(VERIFIED_FEATURES), 0.0, 0.8, 0.02, 0.99, "d", {}
@@ -77,6 +78,20 @@ class Known:
         return np.stack([said] * len(counts))
 
 
+class Says(Known):
+    """Says the same of every element in every spectrum."""
+
+    def __init__(self, odds=0.0):
+        self.odds = odds
+
+    def probabilities(self, counts, calibration, **_):
+        return np.full((len(counts), len(ELEMENTS)), 1.0 / (1.0 + np.exp(-self.odds)))
+
+
+def reading(odds=0.0):
+    return Reading(Says(odds), CALIBRATION, dict.fromkeys(ELEMENTS, odds))
+
+
 def traces(judge=JUDGE):
     return TraceSearch(judge, Known())
 
@@ -101,7 +116,9 @@ def test_what_the_reader_proposes_is_tried_but_not_believed():
 def test_figures_ask_the_reader():
     spectrum = spectrum_of(Br=6000)
     searched = search(spectrum, tuple(MATRIX), SETUP)
-    elements, features = trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, -8.0))
+    elements, features = trace_figures(
+        searched, spectrum, replace(reading(-7.0), said=dict.fromkeys(ELEMENTS, -8.0))
+    )
     assert elements == ("Br",)
     assert features.shape == (1, len(FEATURES))
     figure = dict(zip(FEATURES, features[0], strict=True))
@@ -109,6 +126,7 @@ def test_figures_ask_the_reader():
     assert figure["significance"] == pytest.approx(np.log(searched.z("Br")))
     assert figure["misfit under the line"] < np.log(3.0)
     assert np.sinh(figure["another line"]) > 1.0  # Br Kβ
+    assert figure["log-odds beyond those of the fit's picture"] == pytest.approx(-1.0, abs=1e-3)
 
 
 def test_what_does_not_fit_shows_in_the_figures():
@@ -121,7 +139,7 @@ def test_what_does_not_fit_shows_in_the_figures():
     told = []
     for spectrum in (good, bad):
         searched = search(spectrum, tuple(MATRIX), SETUP)
-        elements, features = trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, 0.0))
+        elements, features = trace_figures(searched, spectrum, reading())
         assert elements
         told.append(dict(zip(FEATURES, features[0], strict=True)))
     assert told[1]["misfit under the line"] > told[0]["misfit under the line"] + 0.5
@@ -131,9 +149,9 @@ def test_the_anode_and_argon_are_no_traces():
     spectrum = spectrum_of(Br=6000, Ar=20000)
     searched = search(spectrum, tuple(MATRIX), SETUP)
     assert set(searched.added) == {"Ar", "Br"}
-    assert trace_figures(searched, spectrum, dict.fromkeys(ELEMENTS, 0.0))[0] == ("Br",)
+    assert trace_figures(searched, spectrum, reading())[0] == ("Br",)
     tube = replace(searched, setup=replace(SETUP, anode="Br"))
-    assert trace_figures(tube, spectrum, dict.fromkeys(ELEMENTS, 0.0))[0] == ()
+    assert trace_figures(tube, spectrum, reading())[0] == ()
 
 
 @pytest.mark.parametrize(("draw_z", "there"), [(7.0, True), (200.0, False)])

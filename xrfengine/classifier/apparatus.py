@@ -76,10 +76,10 @@ def draw_path(settings: SimulationSettings, source: Source, rng) -> tuple[list, 
 # piece, whose iron shows in carbon and boron.
 _HOUSING = {"Fe": 3.0, "Cu": 3.0, "Ni": 2.5, "Zn": 2.0, "Cr": 1.0, "Pb": 1.0, "Mn": 0.7}
 _FITTINGS = {
-    "Au": 0.7, "Zr": 0.7, "Al": 0.7, "Si": 0.7, "Ag": 0.5, "W": 0.5, "Ta": 0.5, "Mo": 0.5,
-    "Ti": 0.5, "Sn": 0.3,
+    "Zr": 0.7, "Al": 0.7, "Si": 0.7, "W": 0.5, "Ta": 0.5, "Mo": 0.5, "Ti": 0.5, "Au": 0.3,
+    "Ag": 0.3, "Sn": 0.3,
 }  # fmt: skip
-_SHOWN_HOUSING, _SHOWN_FITTINGS = 0.45, 0.1
+_SHOWN_HOUSING, _SHOWN_FITTINGS = 0.45, 0.09
 _INTERNAL_SILICON = 0.6
 _IN_CHAMBER = {"Fe": 6.0, "Cr": 1.5, "Ni": 1.0, "Cu": 1.5, "Al": 1.5, "Zn": 0.5, "Au": 0.3}
 

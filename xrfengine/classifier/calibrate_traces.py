@@ -39,9 +39,9 @@ from xrfengine.classifier.traces import (
     agreed,
     candidates,
     is_searched,
-    read_whole,
 )
 from xrfengine.classifier.verify import Verifier, verifier_alone, verify_spectrum
+from xrfengine.classifier.whole_reading import read_whole
 from xrfengine.cube import Spectrum
 from xrfengine.errors import ModelError
 from xrfengine.jobs import NEVER, CancelToken, Progress, no_progress
@@ -50,7 +50,7 @@ from xrfengine.lines import ELEMENTS
 _FOLDS = 10
 _PER_INSTRUMENT = 2
 _BRIGHTEST = 3e8
-_ADDED_TRACES = 10.0
+_ADDED_TRACES = 30.0
 _EASE = 0.3  # inverse strength of the ridge: candidates are few
 
 
@@ -131,9 +131,10 @@ def gather(
                 continue
             verified = verify_spectrum(spectrum, classifier, verifier, lambda setup=setup: setup)
             present = verified.present[0]
-            said = read_whole(spectrum, reader)
-            known = agreed(tuple(np.array(classifier.elements)[present].tolist()), said, setup)
-            _, found, figures = candidates(spectrum, known, setup, said, cancel)
+            reading = read_whole(spectrum, reader, setup)
+            names = tuple(np.array(classifier.elements)[present].tolist())
+            known = agreed(names, reading.said, setup)
+            _, found, figures = candidates(spectrum, known, setup, reading, cancel)
             for element, row in zip(found, figures, strict=True):
                 features.append(row)
                 labels.append(truth[classifier.elements.index(element)])
@@ -318,8 +319,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--invented",
         type=float,
-        default=0.01,
-        help="elements added to a simulated bright spectrum that nothing shows (default: 0.01)",
+        default=0.02,
+        help="elements added to a simulated bright spectrum that nothing shows (default: 0.02)",
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="end gathering after this")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")

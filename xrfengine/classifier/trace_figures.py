@@ -1,11 +1,11 @@
 """Figures by which a trace that the search added is judged.
 
-How the peak fits, what is left over around it, what a network that reads every count says of it.
+How the peak fits, what is left over around it, what a network that reads every count says of it,
+and what that network would say of the peak that the fit puts in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from xrfengine.classifier.element_peaks import Peak, free_lines, rendered_peaks
 from xrfengine.classifier.fit import MODEL_ERROR, SpectrumFit
 from xrfengine.classifier.fit_shapes import Setup, Shapes
 from xrfengine.classifier.fit_solve import Solution, fit_bins
+from xrfengine.classifier.whole_reading import Reading
 from xrfengine.cube import Spectrum
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
 
@@ -25,11 +26,13 @@ FEATURES: tuple[str, ...] = (
     "greatest peak left around",
     "share of the counts",
     "another line",
+    "log-odds beyond those of the fit's picture",
 )
 """In this order on the last axis of :func:`trace_figures`."""
 
 _TELLING_Z = 2.0
 """Expected significance from which another line of the element should be there."""
+_UNDER = 0.03  # of an element's highest bin: where its lines are
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +69,14 @@ def z_of(solution: Solution, element: int) -> float:
 
 
 def trace_figures(
-    searched: Searched, spectrum: Spectrum, said: Mapping[str, float]
+    searched: Searched, spectrum: Spectrum, reading: Reading
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Figures of the elements that a search added, without those of tube and air.
 
     Parameters
     ----------
-    said : mapping
-        Log-odds by the reader of bright spectra, of every element that it knows.
+    reading : Reading
+        Of the spectrum, by the network that reads every count.
 
     Returns
     -------
@@ -81,6 +84,7 @@ def trace_figures(
         That the reader knows, in the order of the search.
     features : ndarray, shape (element, feature)
     """
+    said = reading.said
     not_asked = {*INSTRUMENT_ELEMENTS, searched.setup.anode}
     peaks = {
         element: rendered_peaks(searched.shapes, element)
@@ -95,8 +99,9 @@ def trace_figures(
     fit = SpectrumFit(searched.setup, shapes, solution, y)
     # How bad the model is shows only where no misfit eases the variance.
     plain = fit_bins(shapes, spectrum.counts, solution.elements, model_error=MODEL_ERROR)
-    rows = []
-    for element in elements:
+    pictures = reading.again(np.stack([picture(fit, spectrum, element) for element in elements]))
+    names, rows = reading.reader.elements, []
+    for element, odds in zip(elements, pictures, strict=True):
         z = max(searched.z(element), 0.1)
         bare = z_of(plain, ELEMENTS.index(element)) / z
         under, left = _left_around(peaks[element], fit, plain)
@@ -110,9 +115,39 @@ def trace_figures(
                 np.log(np.clip(left, 1.0, 30.0)),
                 np.log(np.clip(share, 0.003, 1.0)),
                 np.arcsinh(0.5 * _another_line(peaks[element], fit, element)),
+                said[element] - odds[names.index(element)],
             )
         )
     return elements, np.array(rows)
+
+
+def picture(fit: SpectrumFit, spectrum: Spectrum, element: str) -> np.ndarray:
+    """The spectrum with the fit's model in place of what stands under an element's lines.
+
+    Had the element nothing but its own lines, a network would say the same of both. What only
+    stands where a line should be (diffraction, an anode not recognised) it tells from the
+    picture; and where it is blind to the element altogether, in a spectrum of a kind it hardly
+    knows, it says no more of the picture either.
+
+    Returns
+    -------
+    ndarray, float64, shape (channel,)
+    """
+    shapes, model = fit.shapes, fit.solution.model
+    own = model - fit.model_without(element)
+    counts = np.array(spectrum.counts, dtype=np.float64)
+    fine = np.arange(counts.size) // shapes.block
+    bins = np.searchsorted(shapes.starts, fine, side="right") - 1
+    replaced = np.flatnonzero((fine < shapes.end) & (bins >= 0))
+    bins = bins[replaced]
+    n_channels = np.bincount(bins, minlength=model.size)
+    under = own[bins] > _UNDER * own.max()
+    replaced, bins = replaced[under], bins[under]
+    # Within a bin counts keep their shares; where there are none, all channels get the same.
+    seen = fit.counts[bins]
+    factor = model[bins] / np.where(seen > 0, seen, 1.0)
+    counts[replaced] = np.where(seen > 0, counts[replaced] * factor, model[bins] / n_channels[bins])
+    return np.maximum(counts, 0.0)
 
 
 def _distance(peak: Peak, fit: SpectrumFit) -> np.ndarray:

@@ -25,11 +25,11 @@ import numpy as np
 
 from xrfengine.classifier.calibrated import probability
 from xrfengine.classifier.fit import MODEL_ERROR, refine_setup
-from xrfengine.classifier.fit_figures import log_odds
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.classifier.trace_figures import Searched, trace_figures, z_of
 from xrfengine.classifier.trace_judge import TraceJudge
+from xrfengine.classifier.whole_reading import Reading, read_whole
 from xrfengine.cube import Spectrum
 from xrfengine.jobs import NEVER, CancelToken
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
@@ -106,10 +106,10 @@ def with_traces(
     """
     if not is_searched(spectrum, setup):
         return verified
-    said = read_whole(spectrum, traces.reader)
+    reading = read_whole(spectrum, traces.reader, setup)
     present = tuple(np.array(classifier.elements)[verified.present[0]].tolist())
-    known = agreed(present, said, setup)
-    searched, elements, features = candidates(spectrum, known, setup, said, cancel)
+    known = agreed(present, reading.said, setup)
+    searched, elements, features = candidates(spectrum, known, setup, reading, cancel)
     cancel.check()
     probabilities, z, own = verified.probabilities.copy(), verified.z.copy(), verified.own.copy()
     for element in set(present) - set(known):
@@ -138,13 +138,6 @@ def with_traces(
     )
 
 
-def read_whole(spectrum: Spectrum, reader: Classifier) -> dict[str, float]:
-    """Log-odds by the reader of every element that it knows."""
-    counts = np.asarray(spectrum.counts)[None]
-    odds = log_odds(reader.probabilities(counts, spectrum.calibration)[0])
-    return dict(zip(reader.elements, odds.tolist(), strict=True))
-
-
 def agreed(present: tuple[str, ...], said: Mapping[str, float], setup: Setup) -> tuple[str, ...]:
     """Of the elements reported, those that the reader does not hold for absent.
 
@@ -158,7 +151,7 @@ def candidates(
     spectrum: Spectrum,
     found: tuple[str, ...],
     setup: Setup,
-    said: Mapping[str, float],
+    reading: Reading,
     cancel: CancelToken = NEVER,
 ) -> tuple[Searched, tuple[str, ...], np.ndarray]:
     """What the search adds to the elements found, with the figures that it is judged by.
@@ -167,8 +160,8 @@ def candidates(
     ----------
     spectrum, found, setup
         As of :func:`search`.
-    said : mapping
-        By the reader, see :func:`read_whole`.
+    reading : Reading
+        See :func:`~xrfengine.classifier.whole_reading.read_whole`.
 
     Returns
     -------
@@ -177,9 +170,10 @@ def candidates(
     features : ndarray, shape (element, feature)
         See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
     """
+    said = reading.said
     proposed = tuple(e for e in said if said[e] >= _PROPOSED_ODDS and e not in found)
     searched = search(spectrum, found, setup, proposed, cancel)
-    return searched, *trace_figures(searched, spectrum, said)
+    return searched, *trace_figures(searched, spectrum, reading)
 
 
 def search(
