@@ -70,10 +70,10 @@ def refined_axis(calibration: Calibration, setup: Setup) -> Calibration:
     at = (low <= SHIFT_KNOTS_KEV) & (min(setup.end_kev, high) >= SHIFT_KNOTS_KEV)
     if at.sum() < 2:
         return calibration
-    slope, shift = np.polyfit(SHIFT_KNOTS_KEV[at], np.array(setup.shifts_kev)[at], 1)
+    slope, shift = np.polyfit(SHIFT_KNOTS_KEV[at], np.array(setup.shifts_kev)[at], 1).tolist()
     return replace(
         calibration,
-        offset_kev=calibration.offset_kev * (1.0 + slope) + float(shift),
-        gain_kev=calibration.gain_kev * (1.0 + float(slope)),
-        quadratic_kev=calibration.quadratic_kev * (1.0 + float(slope)),
+        offset_kev=calibration.offset_kev * (1.0 + slope) + shift,
+        gain_kev=calibration.gain_kev * (1.0 + slope),
+        quadratic_kev=calibration.quadratic_kev * (1.0 + slope),
     )

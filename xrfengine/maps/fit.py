@@ -204,7 +204,9 @@ def fit_maps(
         raise SettingsError(f"weights of the kind {weights!r}", "Choose pixel or shared.")
     by, bx = block_grid((height, width), region_px)
     sizes = block_sizes((height, width), region_px)
-    fitter = _Fitter(basis, basis.to_bins(cube.sum_spectrum.counts), weights)
+    # Sums of products are rounded by how many threads share them, also those all pixels share.
+    with _one_blas_thread():
+        fitter = _Fitter(basis, basis.to_bins(cube.sum_spectrum.counts), weights)
     shown = basis.of_kind("lines", "scatter", "sums")
     amounts = np.empty((shown.size, by, bx), dtype=np.float32)
     errors = np.empty_like(amounts)
