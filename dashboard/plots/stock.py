@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
 from bokeh.plotting import figure as Figure
 from tornado.ioloop import IOLoop
 
@@ -38,7 +40,10 @@ def refill() -> None:
     """Make what is missing, one figure a turn of the loop."""
     kind = min(_ready, key=lambda name: len(_ready[name]))
     if len(_ready[kind]) < _KEEP:
-        _ready[kind].append(figures.render(_ELEMENTS[kind]()))
+        # The current document may be that of a page that is gone by now; these belong to none yet.
+        nobodys = Document()
+        with patch_curdoc(nobodys):
+            _ready[kind].append(figures.render(_ELEMENTS[kind]()))
         IOLoop.current().add_callback(refill)
 
 
