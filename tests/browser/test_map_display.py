@@ -115,6 +115,8 @@ def test_a_line_drawn_on_the_map_shows_its_profile(visit, address):
     values = visit.layer("xrf-profile-figure", "chosen", "Array.from(layer.data_source.data.value)")
     half = len(values) // 2
     assert min(values[: half - 2]) > 0.5 > max(values[half + 2 :]), "Pb is in the left half"
-    assert visit.page.locator(".xrf-profile").bounding_box()["height"] < 220
+    pane = visit.page.locator(".xrf-profile")
+    pane.wait_for()  # its figure has values before the layout shows it
+    assert pane.bounding_box()["height"] < 220
     visit.page.get_by_label("Remove the line").click()
     visit.wait_for(lambda: "profile=" not in visit.page.url)
