@@ -252,6 +252,11 @@ def injections(hosts: list[Host], *, seed: int = 1) -> tuple[list[Injection], in
     return [planned[i] for i in order], hopeless
 
 
+def injected_into(hosts: list[Host], chosen: set[int], sigma: float) -> list[Injection]:
+    """Injections of one significance into some of the hosts, by their place, in random order."""
+    return [p for p in injections(hosts)[0] if p.sigma == sigma and p.host in chosen]
+
+
 def injected(host: Host, injection: Injection, *, seed: int = 1) -> Spectrum:
     """The host's spectrum with an injection drawn and added; the host is left as it is."""
     rng = np.random.default_rng((seed, 0x1A7, injection.seed))

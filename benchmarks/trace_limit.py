@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from injection import BRIGHT_COUNTS
-from injection_plan import Host, injected, injection_hosts, injections
+from injection_plan import Host, injected, injected_into, injection_hosts
 
 from xrfengine.classifier.anode import ANODES
 from xrfengine.classifier.fit import MODEL_ERROR
 from xrfengine.classifier.fit_solve import Solution, fit_bins
+from xrfengine.classifier.trace_figures import z_of
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS
 
 SIGMA = 10
@@ -44,7 +45,7 @@ def added(host: Host, counts: np.ndarray) -> dict[str, float]:
         outside = np.nan_to_num(solution.outside_z, nan=-1.0)
         promising = [i for i in np.argsort(-outside)[:TRIED] if outside[i] >= PROMISING_Z]
         trials = [
-            (_z(_fitted(host, counts, np.append(chosen, i), solution), i), int(i))
+            (z_of(_fitted(host, counts, np.append(chosen, i), solution), i), int(i))
             for i in promising
             if int(i) not in beyond
         ]
@@ -54,7 +55,7 @@ def added(host: Host, counts: np.ndarray) -> dict[str, float]:
         found.append(best)
         chosen = np.append(chosen, best)
         solution = _fitted(host, counts, chosen)
-    return {ELEMENTS[i]: _z(solution, i) for i in found}
+    return {ELEMENTS[i]: z_of(solution, i) for i in found}
 
 
 def _is_anode(host: Host, element: str) -> bool:
@@ -70,10 +71,6 @@ def _fitted(
     )
 
 
-def _z(solution: Solution, element: int) -> float:
-    return float(solution.z[np.flatnonzero(solution.elements == element)[0]])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("labels", type=Path)
@@ -83,9 +80,9 @@ def main() -> None:
     asked = parser.parse_args()
     hosts = injection_hosts(asked.labels, asked.use)
     bright = {i for i, host in enumerate(hosts) if host.spectrum.total > BRIGHT_COUNTS}
-    planned = [p for p in injections(hosts)[0] if p.sigma == SIGMA and p.host in bright]
+    planned = injected_into(hosts, bright, SIGMA)[: asked.most]
     found = []
-    for number, plan in enumerate(planned[: asked.most]):
+    for number, plan in enumerate(planned):
         host = hosts[plan.host]
         z = added(host, injected(host, plan).counts).get(plan.element, 0.0)
         found.append({"file": host.entry.file, "element": plan.element, "z": z})

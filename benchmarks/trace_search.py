@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from injection_plan import injected, injection_hosts, injections
+from injection_plan import injected, injected_into, injection_hosts
 
 from xrfengine.assets import asset
 from xrfengine.classifier.anode import find_setup
@@ -67,7 +67,7 @@ def found_injections(
     """Of injections into bright spectra: whether the network found them, and z of the search."""
     hosts = injection_hosts(labels_csv, use)
     bright = {i for i, host in enumerate(hosts) if host.spectrum.total > BRIGHT_COUNTS}
-    planned = [p for p in injections(hosts)[0] if p.sigma == SIGMA and p.host in bright][:most]
+    planned = injected_into(hosts, bright, SIGMA)[:most]
     setups = {i: find_setup(hosts[i].spectrum)[0] for i in sorted({p.host for p in planned})}
     rows = []
     for number, plan in enumerate(planned):
