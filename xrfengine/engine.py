@@ -229,7 +229,7 @@ class Engine(MapResults, LineResults, ClusterResults, SpectrumResults, TileResul
     @property
     def verifier(self) -> Verifier | None:
         """The verification calibrated for the loaded weights, or None if there is none."""
-        from xrfengine.classifier.verify import verifier_for
+        from xrfengine.classifier.verifier_files import verifier_for
 
         def load() -> tuple[Verifier | None]:
             return (verifier_for(self.classifier, self._model_path)[0],)

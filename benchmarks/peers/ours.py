@@ -17,7 +17,8 @@ def network(model: Path | None) -> Classify:
 
 def network_and_fit(model: Path | None) -> Classify:
     """The network, verified by a full-spectrum fit (:mod:`xrfengine.classifier.verify`)."""
-    from xrfengine.classifier.verify import verified_verdicts, verifier_for
+    from xrfengine.classifier.verifier_files import verifier_for
+    from xrfengine.classifier.verify import verified_verdicts
 
     classifier = Classifier.load(model, device="cpu")
     verifier, why_not = verifier_for(classifier, model)

@@ -80,7 +80,9 @@ class GroupResults(ResultsBase):
         self.embedding = None
         cube, engine = self.opened.cube, self.engine  # work must not hold this session
         if cube.n_pixels < FEWEST_FOR_EMBEDDING:
-            few = State("empty", f"{cube.n_pixels} spectra are too few to embed and to cluster")
+            n = cube.n_pixels
+            spectra = "One spectrum is" if n == 1 else f"{n} spectra are"
+            few = State("empty", f"{spectra} too few to embed and to cluster")
             self._embedding.cancel()
             self.param.update(embedding_state=few, cluster_state=few)
             return

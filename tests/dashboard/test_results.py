@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from dashboard.plots.display import Display
 from dashboard.results import Results
@@ -250,6 +251,19 @@ def test_one_row_of_pixels(visit):
         assert results.selected.spectrum.n_pixels == 10
 
     visit(steps, dataset="line")
+
+
+@pytest.mark.parametrize(("width", "spectra"), [(1, "One spectrum is"), (3, "3 spectra are")])
+def test_too_few_spectra_to_cluster_are_told(visit, engine, width, spectra):
+    cube = engine.cubes["quarters"]
+    engine.cubes["quarters"] = replace(cube, counts=cube.counts[:1, :width])
+
+    async def steps(session, results):
+        assert results.map_state.kind == "ready"
+        assert results.cluster_state.message == f"{spectra} too few to embed and to cluster"
+        assert results.embedding_state == results.cluster_state
+
+    visit(steps)
 
 
 def test_results_of_a_closed_session_do_not_arrive(visit):

@@ -22,10 +22,10 @@ from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.trace_figures import FEATURES, trace_figures
 from xrfengine.classifier.trace_judge import TraceJudge
 from xrfengine.classifier.traces import TraceSearch, agreed, is_searched, search, with_traces
+from xrfengine.classifier.verifier_files import verifier_for
 from xrfengine.classifier.verify import (
     Verifier,
     verified_verdicts,
-    verifier_for,
     verify_spectra,
     verify_spectrum,
 )

@@ -14,7 +14,8 @@ from xrfengine.classifier.fit_figures import FEATURES, figures, figures_of, left
 from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.classifier.stacked_nnls import stacked_nnls
-from xrfengine.classifier.verify import Verifier, verified_verdicts, verifier_for, verify_spectra
+from xrfengine.classifier.verifier_files import verifier_for
+from xrfengine.classifier.verify import Verifier, verified_verdicts, verify_spectra
 from xrfengine.cube import Calibration, Spectrum
 from xrfengine.detector import Detector
 from xrfengine.errors import ModelError, SettingsError

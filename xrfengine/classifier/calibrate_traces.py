@@ -40,7 +40,8 @@ from xrfengine.classifier.traces import (
     candidates,
     is_searched,
 )
-from xrfengine.classifier.verify import Verifier, verifier_alone, verify_spectrum
+from xrfengine.classifier.verifier_files import verifier_alone
+from xrfengine.classifier.verify import Verifier, verify_spectrum
 from xrfengine.classifier.whole_reading import read_whole
 from xrfengine.cube import Spectrum
 from xrfengine.errors import ModelError

@@ -112,7 +112,7 @@ def identify(args: argparse.Namespace, terminal: Terminal) -> None:
     for path in args.files:  # a wrong name at the end is told before the work on the first
         probe(path, calibration)
     classifier = load_model(args)
-    from xrfengine.classifier.verify import verifier_for
+    from xrfengine.classifier.verifier_files import verifier_for
 
     verifier, why_not = None, _NOT_ASKED
     if args.verify:

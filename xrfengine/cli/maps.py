@@ -227,7 +227,7 @@ def _fit(
 ) -> tuple[xr.Dataset, dict[str, Any], str]:
     from xrfengine.classifier.anode import find_setup
     from xrfengine.classifier.fit_basis import basis_of
-    from xrfengine.classifier.verify import verifier_for
+    from xrfengine.classifier.verifier_files import verifier_for
     from xrfengine.findings import identify
     from xrfengine.maps.fit import fit_maps
 
