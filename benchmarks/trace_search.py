@@ -53,11 +53,11 @@ def added_to_rows(
         if fit_is_left_out(setup):
             continue
         found = found_by_network(classifier, spectrum)
-        searched, *_ = candidates(spectrum, found, setup, read_whole(spectrum, reader, setup))
-        for element in searched.added:
-            ignored = element in entry.ignored or element in (setup.anode, "Ar")
+        traces = candidates(spectrum, found, setup, read_whole(spectrum, reader, setup))
+        for element, z in zip(traces.elements, traces.z, strict=True):
+            ignored = element in entry.ignored
             label = "certain" if element in entry.certain else "ignored" if ignored else "absent"
-            rows.append({"element": element, "z": searched.z(element), "label": label})
+            rows.append({"element": element, "z": z, "label": label})
     return rows
 
 
@@ -75,8 +75,8 @@ def found_injections(
         found = found_by_network(classifier, spectrum)
         setup = setups[plan.host]
         reading = read_whole(spectrum, reader, setup)
-        searched, *_ = candidates(spectrum, found, setup, reading)
-        z = searched.z(plan.element) if plan.element in searched.added else 0.0
+        traces = candidates(spectrum, found, setup, reading)
+        z = dict(zip(traces.elements, traces.z, strict=True)).get(plan.element, 0.0)
         rows.append({"element": plan.element, "network": plan.element in found, "z": z})
         print(f"{number + 1} of {len(planned)}", end="\r", file=sys.stderr, flush=True)
     return rows

@@ -21,7 +21,14 @@ from xrfengine.classifier.fit_shapes import Setup, shapes_of
 from xrfengine.classifier.predict import Classifier
 from xrfengine.classifier.trace_figures import FEATURES, trace_figures
 from xrfengine.classifier.trace_judge import TraceJudge
-from xrfengine.classifier.traces import TraceSearch, agreed, is_searched, search, with_traces
+from xrfengine.classifier.traces import (
+    TraceSearch,
+    agreed,
+    candidates,
+    is_searched,
+    search,
+    with_traces,
+)
 from xrfengine.classifier.verifier_files import verifier_for
 from xrfengine.classifier.verify import (
     Verifier,
@@ -110,7 +117,31 @@ def test_search_adds_the_trace_and_nothing_else():
 
 def test_what_the_reader_proposes_is_tried_but_not_believed():
     spectrum = spectrum_of(Br=6000)
-    assert search(spectrum, tuple(MATRIX), SETUP, ("Br", "Sr")).added == ("Br",)
+    searched = search(spectrum, tuple(MATRIX), SETUP, {"Br": 0.0, "Sr": 1.0})
+    assert searched.added == searched.crowded.added == ("Br",)
+
+
+def test_weak_proposals_do_not_blur_what_lies_near():
+    """Mercury, which is not there, takes a part of bromine: Hg Lβ lies beside Br Kα."""
+    spectrum = spectrum_of(Br=1000)
+    alone = search(spectrum, tuple(MATRIX), SETUP)
+    searched = search(spectrum, tuple(MATRIX), SETUP, {"Br": 1.0, "Hg": -1.0})
+    assert searched.crowded.z("Br") < alone.z("Br") - 1.5
+    assert searched.added == ("Br",)
+    assert searched.z("Br") == pytest.approx(alone.z("Br"))
+
+
+@pytest.mark.parametrize("odds", [1.0, -1.0])
+def test_what_the_reader_holds_for_likely_may_be_seen_beside_weak_ones_only(monkeypatch, odds):
+    spectrum = spectrum_of(Br=6000)
+    seen = search(spectrum, tuple(MATRIX), SETUP, {"Br": odds})
+    monkeypatch.setattr(
+        "xrfengine.classifier.traces.search", lambda *_: replace(seen, added=(), crowded=seen)
+    )
+    found = candidates(spectrum, tuple(MATRIX), SETUP, reading(odds))
+    assert found.elements == (("Br",) if odds > 0 else ())
+    assert found.features.shape == (len(found.elements), len(FEATURES))
+    assert found.z == tuple(seen.z(e) for e in found.elements)
 
 
 def test_figures_ask_the_reader():

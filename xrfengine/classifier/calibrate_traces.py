@@ -135,8 +135,8 @@ def gather(
             reading = read_whole(spectrum, reader, setup)
             names = tuple(np.array(classifier.elements)[present].tolist())
             known = agreed(names, reading.said, setup)
-            _, found, figures = candidates(spectrum, known, setup, reading, cancel)
-            for element, row in zip(found, figures, strict=True):
+            traces = candidates(spectrum, known, setup, reading, cancel)
+            for element, row in zip(traces.elements, traces.features, strict=True):
                 features.append(row)
                 labels.append(truth[classifier.elements.index(element)])
                 is_own.append(element in own)

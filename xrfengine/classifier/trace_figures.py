@@ -49,6 +49,8 @@ class Searched:
     known, added : tuple of str
         Elements that were given, and those that the search added, in their order, as far as they
         are still significant beside all others.
+    crowded : Searched or None
+        The same with everything proposed to the search in the fit, however weak.
     """
 
     setup: Setup
@@ -56,6 +58,7 @@ class Searched:
     solution: Solution
     known: tuple[str, ...]
     added: tuple[str, ...]
+    crowded: Searched | None = None
 
     def z(self, element: str) -> float:
         """Marginal significance of an element in the fit."""

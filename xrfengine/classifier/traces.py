@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,8 @@ With more, nothing else was found."""
 _PROMISING_Z = 1.5
 _PROPOSED_ODDS = -2.0
 """Log-odds by the reader from which an element is tried in the fit, whatever promises more."""
+_LIKELY_ODDS = 0.0
+"""What the reader holds for likely is a candidate though weak elements be in the fit beside it."""
 _ADDED_Z, _LEAST_Z = 5.0, 6.5
 """Significance from which an element is taken into the fit, and with which it is a candidate: with
 all others in the fit, too. What is reported the judge says."""
@@ -76,6 +79,24 @@ def is_searched(spectrum: Spectrum, setup: Setup | None = None) -> bool:
     if spectrum.total < BRIGHT_COUNTS:
         return False
     return setup is None or (setup.excitation != "electrons" and setup.detector.kind == "sdd")
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """What a search added to one spectrum.
+
+    Attributes
+    ----------
+    elements : tuple of str
+    features : ndarray, shape (element, feature)
+        See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
+    z : tuple of float
+        Marginal significance of each in the fit that it was found in.
+    """
+
+    elements: tuple[str, ...]
+    features: np.ndarray
+    z: tuple[float, ...]
 
 
 def with_traces(
@@ -109,14 +130,15 @@ def with_traces(
     reading = read_whole(spectrum, traces.reader, setup)
     present = tuple(np.array(classifier.elements)[verified.present[0]].tolist())
     known = agreed(present, reading.said, setup)
-    searched, elements, features = candidates(spectrum, known, setup, reading, cancel)
+    found = candidates(spectrum, known, setup, reading, cancel)
     cancel.check()
     probabilities, z, own = verified.probabilities.copy(), verified.z.copy(), verified.own.copy()
     for element in set(present) - set(known):
         column = classifier.elements.index(element)
         below = np.nextafter(np.float32(verified.thresholds[column]), np.float32(0.0))
         probabilities[0, column] = min(probabilities[0, column], below)
-    for element, odds in zip(elements, traces.judge.log_odds(features), strict=True):
+    all_odds = traces.judge.log_odds(found.features)
+    for element, odds, significance in zip(found.elements, all_odds, found.z, strict=True):
         column = classifier.elements.index(element)
         limit = float(verified.thresholds[column])
         scaled = np.float32(probability(odds + np.log(limit / (1.0 - limit))))
@@ -126,7 +148,7 @@ def with_traces(
         else:
             scaled = min(scaled, np.nextafter(np.float32(limit), np.float32(0.0)))
         probabilities[0, column] = max(probabilities[0, column], scaled)
-        z[0, column] = searched.z(element)
+        z[0, column] = significance
         own[0, column] = odds >= 0.0 and traces.judge.is_own(element)
     return replace(
         verified,
@@ -153,7 +175,7 @@ def candidates(
     setup: Setup,
     reading: Reading,
     cancel: CancelToken = NEVER,
-) -> tuple[Searched, tuple[str, ...], np.ndarray]:
+) -> Traces:
     """What the search adds to the elements found, with the figures that it is judged by.
 
     Parameters
@@ -162,28 +184,34 @@ def candidates(
         As of :func:`search`.
     reading : Reading
         See :func:`~xrfengine.classifier.whole_reading.read_whole`.
-
-    Returns
-    -------
-    searched : Searched
-    elements : tuple of str
-    features : ndarray, shape (element, feature)
-        See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
     """
     said = reading.said
-    proposed = tuple(e for e in said if said[e] >= _PROPOSED_ODDS and e not in found)
+    proposed = {e: said[e] for e in said if said[e] >= _PROPOSED_ODDS and e not in found}
     searched = search(spectrum, found, setup, proposed, cancel)
-    return searched, *trace_figures(searched, spectrum, reading)
+    looks = [searched]
+    if searched.crowded is not None:
+        likely = (e for e in searched.crowded.added if proposed[e] >= _LIKELY_ODDS)
+        missed = tuple(e for e in likely if e not in searched.added)
+        looks.append(replace(searched.crowded, added=missed))
+    told = [trace_figures(look, spectrum, reading) for look in looks]
+    return Traces(
+        tuple(e for elements, _ in told for e in elements),
+        np.concatenate([features for _, features in told]),
+        tuple(look.z(e) for look, (elements, _) in zip(looks, told, strict=True) for e in elements),
+    )
 
 
 def search(
     spectrum: Spectrum,
     found: tuple[str, ...],
     setup: Setup,
-    proposed: tuple[str, ...] = (),
+    proposed: Mapping[str, float] = MappingProxyType({}),
     cancel: CancelToken = NEVER,
 ) -> Searched:
     """Add to the elements found in a spectrum what the fit clearly misses.
+
+    What was proposed is in the fit from the start. What is weak there goes again, one element after
+    the other: it explains a little everywhere and takes that from what lies near it.
 
     Parameters
     ----------
@@ -193,39 +221,56 @@ def search(
         What is known to be there.
     setup : Setup
         See :func:`~xrfengine.classifier.anode.find_setup`.
-    proposed : tuple of str
-        What the fit is to try in any case.
+    proposed : mapping
+        What the fit is to try in any case, and the log-odds that the reader gives it.
     """
     known = tuple(e for e in found if e != setup.anode)
     setup = refine_setup(spectrum, known, setup=setup)
     shapes = shapes_of(setup, satellites=True)
-    chosen = np.array([ELEMENTS.index(e) for e in known], dtype=int)
-    tried = [ELEMENTS.index(e) for e in proposed if e != setup.anode]
-    chosen = np.append(chosen, tried).astype(int)
-    solution = _fit(shapes, spectrum.counts, chosen)
-    added: list[int] = []
-    while len(added) < _MOST_ADDED:
+    given = [ELEMENTS.index(e) for e in known]
+    odds = {ELEMENTS.index(e): o for e, o in proposed.items() if e != setup.anode}
+
+    def fitted(more: list[int]) -> Solution:
         cancel.check()
-        best = _best(shapes, spectrum.counts, chosen, solution)
+        return _fit(shapes, spectrum.counts, np.array([*given, *more], dtype=int))
+
+    def without_weak(
+        more: list[int], solution: Solution, least: float
+    ) -> tuple[list[int], Solution]:
+        while weak := [i for i in more if z_of(solution, i) < least]:
+            # Of two that are alike, the one that the reader believes more stays.
+            out = min(weak, key=lambda i: odds.get(i, _PROPOSED_ODDS))
+            more = [i for i in more if i != out]
+            solution = fitted(more)
+        return more, solution
+
+    def look(more: list[int], solution: Solution, crowded: Searched | None = None) -> Searched:
+        added = tuple(ELEMENTS[i] for i in more if z_of(solution, i) >= _LEAST_Z)
+        return Searched(setup, shapes, solution, known, added, crowded)
+
+    more = list(odds)
+    solution = fitted(more)
+    crowded = look(more, solution) if more else None
+    more, solution = without_weak(more, solution, _ADDED_Z)
+    for _ in range(_MOST_ADDED):
+        best = _best(shapes, spectrum.counts, solution)
         if best is None:
             break
-        added.append(best)
-        chosen = np.append(chosen, best)
-        solution = _fit(shapes, spectrum.counts, chosen)
+        more = [*more, best]
+        solution = fitted(more)
     # What others explain as well is no candidate any more.
-    left = [i for i in (*tried, *added) if z_of(solution, i) >= _LEAST_Z]
-    return Searched(setup, shapes, solution, known, tuple(ELEMENTS[i] for i in left))
+    return look(*without_weak(more, solution, _LEAST_Z), crowded)
 
 
-def _best(shapes: Shapes, counts: np.ndarray, chosen: np.ndarray, solution: Solution) -> int | None:
+def _best(shapes: Shapes, counts: np.ndarray, solution: Solution) -> int | None:
     """The element that is the most significant once in the fit; None if none is enough."""
     outside = np.nan_to_num(solution.outside_z, nan=-1.0)
     promising = [int(i) for i in np.argsort(-outside)[:_TRIED] if outside[i] >= _PROMISING_Z]
     tried = []
     for element in promising:
         trial = fit_bins(
-            shapes, counts, np.append(chosen, element), model_error=MODEL_ERROR, n_rounds=3,
-            start=solution.model, inflate=True,
+            shapes, counts, np.append(solution.elements, element), model_error=MODEL_ERROR,
+            n_rounds=3, start=solution.model, inflate=True,
         )  # fmt: skip
         tried.append((z_of(trial, element), element))
     z, best = max(tried, default=(0.0, -1))
