@@ -140,12 +140,27 @@ class TrainSettings:
             "network": (("n_features", 4),),
             "simulation": (
                 ("counts", (1e5, 3e8)),
+                # At 10⁷ counts an element of 10 σ may be 10⁴ times weaker than the main one.
+                ("decades", 4.8),
                 ("own_lines", "ignored"),
                 ("share_electrons", 0.0),
                 ("share_gas", 0.0),
             ),
         }
         return cls("compact", begin_with=str(weights), **{**bright, **changes})
+
+    def at_rate(self, learning_rate: float) -> TrainSettings:
+        """The same with another highest learning rate, Muon's in proportion.
+
+        Raises
+        ------
+        SettingsError
+            If it is not above 0.
+        """
+        if not learning_rate > 0:
+            raise SettingsError(f"a learning rate of {learning_rate}", "Give one above 0.")
+        muon_rate = self.muon_rate * learning_rate / self.learning_rate
+        return dataclasses.replace(self, learning_rate=learning_rate, muon_rate=muon_rate)
 
     def to_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)

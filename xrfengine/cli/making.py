@@ -136,6 +136,13 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", "-o", metavar="M.safetensors", type=Path, required=True)
     parser.add_argument("--seed", metavar="N", type=int, default=0)
     parser.add_argument("--steps", metavar="N", type=int, help="end after so many steps instead")
+    parser.add_argument(
+        "--learning-rate",
+        metavar="X",
+        type=float,
+        help="the highest (default: the preset's, 0.001 with --bright; lower ones lose less of the "
+        "weights that are gone on from)",
+    )
     parser.add_argument("--workers", metavar="N", type=int, help="processes that simulate")
     parser.add_argument("--threads", metavar="N", type=int, help="threads of the arithmetic")
     parser.add_argument("--batch", metavar="N", type=int, help="spectra a step")
@@ -172,6 +179,8 @@ def train(args: argparse.Namespace, terminal: Terminal) -> None:
         )
     else:
         settings = TrainSettings.for_bright(args.bright, **given)
+    if args.learning_rate is not None:
+        settings = settings.at_rate(args.learning_rate)
     with terminal.progress() as progress:
         path = train_network(
             settings,

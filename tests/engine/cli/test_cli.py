@@ -343,9 +343,12 @@ def test_evaluate_simulated(facts, run, model, tmp_path):
 def test_train_a_few_steps_and_use_the_result(facts, scan, tmp_path):
     out = tmp_path / "m.safetensors"
     quick = ("--steps", "2", "--batch", "16", "--validation-spectra", "128", "--workers", "0")
-    values = facts("train", "--preset", "compact", "--out", out, *quick)
+    rate = ("--learning-rate", "0.001")
+    values = facts("train", "--preset", "compact", "--out", out, *quick, *rate)
     assert values["steps"] == 2
     card = json.loads(out.with_suffix(".json").read_text())
+    assert card["training"]["learning_rate"] == 0.001
+    assert card["training"]["muon_rate"] == pytest.approx(0.01)  # as much less as the other
     assert card["command"].startswith("xrfengine train --preset compact")
     (result,) = facts("identify", scan, "--model", out)
     assert result["model"] == f"m {values['digest']}"

@@ -81,6 +81,8 @@ def test_bad_settings_are_told(refused, scan, model, tmp_path):
     assert "must rise" in refused("calibrate", scan, "--pair", "10=5", "--pair", "20=1")
     assert "-n 0" in refused("simulate", "-n", "0", "-o", tmp_path / "s.h5")
     assert "0 minutes" in refused("train", "--minutes", "0", "--out", tmp_path / "m.safetensors")
+    rate = ("--learning-rate", "0", "--out", tmp_path / "m.safetensors")
+    assert "learning rate of 0" in refused("train", *rate)
     assert "--seed -1" in refused("evaluate", "--simulated", "--seed", "-1")
     assert not list(tmp_path.iterdir())
 
