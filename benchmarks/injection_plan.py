@@ -34,6 +34,7 @@ _USUAL_FWHM_KEV = 0.145
 _FARTHEST_SHIFT_KEV = 0.025  # where no line holds it, the refined energy axis runs away
 _SHIFT_ERROR_KEV, _WIDTH_ERROR = 0.002, 0.02
 _RATIO_WITHIN, _RATIO_BETWEEN = 0.08, 0.3
+_STEP_COUNTS = 30  # a spectrum that begins with so many ends at a threshold
 _LARGEST_SHARE = 0.3  # of the spectrum's counts; what takes more cannot be told from the rest
 
 
@@ -258,7 +259,10 @@ def injected_into(hosts: list[Host], chosen: set[int], sigma: float) -> list[Inj
 
 
 def injected(host: Host, injection: Injection, *, seed: int = 1) -> Spectrum:
-    """The host's spectrum with an injection drawn and added; the host is left as it is."""
+    """The host's spectrum with an injection drawn and added; the host is left as it is.
+
+    Nothing is added below the threshold of the host's electronics, where tails of peaks would fall.
+    """
     rng = np.random.default_rng((seed, 0x1A7, injection.seed))
     shapes = host.drawn
     rows = np.flatnonzero(shapes.element == ELEMENTS.index(injection.element))
@@ -268,8 +272,12 @@ def injected(host: Host, injection: Injection, *, seed: int = 1) -> Spectrum:
     amounts = shapes.share[rows] * np.exp(bent)
     fine = (amounts / amounts.sum()) @ shapes.fine[rows].astype(np.float64)
     expected = injection.counts * _on_channels(fine, shapes.block, host.spectrum.counts.size)
-    counts = np.asarray(host.spectrum.counts, dtype=np.float64) + rng.poisson(expected)
-    return replace(host.spectrum, counts=counts)
+    drawn = rng.poisson(expected)
+    before = np.asarray(host.spectrum.counts, dtype=np.float64)
+    first = int(np.argmax(before > 0))
+    if before[first] >= _STEP_COUNTS:
+        drawn[:first] = 0
+    return replace(host.spectrum, counts=before + drawn)
 
 
 def _on_channels(fine: np.ndarray, block: int, n_channels: int) -> np.ndarray:

@@ -115,6 +115,21 @@ def test_monochromatic_beam():
     assert fit.z["Mo"] < 6
 
 
+def test_a_weak_beam_is_known_by_a_peak_where_its_energy_is_stated():
+    """Metals scatter little: a fortieth of the highest peak, and noise above it."""
+    setup = Setup(CALIBRATION, 1200, DETECTOR, None, 16.0, excitation="mono")
+    weak = {"rayleigh mono": 10_000, "compton mono 105°": 6_000}
+    counts = scattered(setup, {"Cr": 200_000, "Fe": 400_000}, weak, background=2.0).counts
+    stated = Spectrum(counts, CALIBRATION, instrument=Instrument(tube_kv=16.1))
+    assert beam_energy(stated) == pytest.approx(16.0, abs=0.03)
+    found, _ = find_setup(stated)
+    assert (found.excitation, found.anode) == ("mono", None)
+    assert found.end_kev == pytest.approx(16.0, abs=0.03)
+    # Of a tube of that voltage nothing stands there.
+    tube_of = scattered(Setup(CALIBRATION, 1200, DETECTOR, None, 16.0), {"Fe": 400_000}, {})
+    assert beam_energy(tube_of) < 8.0
+
+
 def test_beam_energy_of_nothing():
     assert beam_energy(Spectrum(np.zeros(400), Calibration(0.0, 0.05))) is None
 

@@ -100,6 +100,17 @@ def test_drawing_repeats_itself_and_leaves_the_host(host, modules):
     assert np.all(a.counts >= before)
 
 
+def test_nothing_is_injected_below_the_threshold_of_the_electronics(host, modules):
+    _, plan = modules
+    one = plan.Injection(0, "Sn", 10, 2e5, 7)
+    for first, is_step in ((plan._STEP_COUNTS - 1, False), (plan._STEP_COUNTS, True)):
+        counts = host.spectrum.counts.copy()
+        counts[:100], counts[100] = 0, first
+        made = plan.injected(replace(host, spectrum=replace(host.spectrum, counts=counts)), one)
+        assert (made.counts[:100].sum() == 0) == is_step
+        assert made.counts[100:].sum() > counts.sum() + 1e5
+
+
 def test_blocks_of_channels_keep_their_counts(modules):
     _, plan = modules
     fine = np.exp(-0.5 * ((np.arange(100) - 50) / 4.0) ** 2)

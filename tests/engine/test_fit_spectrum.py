@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xrfengine.classifier.fit import fit_spectrum, guess_fwhm, guess_setup, refine_setup
+from xrfengine.classifier.fit import fit_spectrum, guess_fwhm, guess_setup, refine_setup, select
 from xrfengine.classifier.fit_shapes import SHIFT_KNOTS_KEV, Setup, shapes_of, with_scatter
 from xrfengine.classifier.fit_solve import fit_bins
 from xrfengine.cube import Calibration, Instrument, Spectrum
@@ -114,6 +114,21 @@ def test_energies_and_width_are_refined():
     stated = shifted.at(CALIBRATION.channel(kev))
     found = stated + np.interp(stated, SHIFT_KNOTS_KEV, setup.shifts_kev)
     assert np.abs(found - kev).max() < 0.006
+
+
+@pytest.mark.parametrize("filter_um", [0.0, 1200.0])
+def test_scattered_l_lines_tell_whether_there_is_a_filter(filter_um):
+    """A filter takes them away; what stands there is no rhodium of the sample."""
+    setup = replace(SOME_SETUP, filter_um=filter_um)
+    scatter = {"rayleigh K": 20_000, "compton K 125°": 60_000}
+    if not filter_um:
+        scatter |= {"rayleigh L3": 5_000, "rayleigh L1+L2": 3_000}
+    spectrum = painted({**AMOUNTS, "Zr": 20_000}, setup=setup, scatter=scatter)
+    found = refine_setup(spectrum, anode="Rh")
+    assert (found.filter_um > 0) == (filter_um > 0)
+    shapes = shapes_of(replace(found, filter_um=1200.0))
+    chosen = np.array([ELEMENTS.index(e) for e in AMOUNTS])
+    assert ELEMENTS.index("Rh") not in select(shapes, spectrum.counts, chosen).elements
 
 
 def test_many_counts_do_not_make_elements_of_small_errors():

@@ -221,6 +221,21 @@ def test_what_the_reader_holds_for_absent_is_judged_like_what_the_search_adds():
     assert agreed(("Co", "Fe", "Ar"), {"Co": -1.0, "Fe": 1.0, "Ar": -3.0}, SETUP) == ("Fe", "Ar")
 
 
+def test_what_explains_nothing_beside_the_rest_is_let_go():
+    """Ca and Fe are there and stay, Co and argon are not; of argon the search knows nothing."""
+    spectrum = spectrum_of()
+    told = candidates(spectrum, (*MATRIX, "Co", "Ar"), SETUP, reading(1.0))
+    assert told.lost == ("Co",)
+    before = verified(spectrum)
+    probabilities, co = before.probabilities.copy(), ELEMENTS.index("Co")
+    probabilities[0, co] = 0.95
+    sure = replace(before, probabilities=probabilities, present=probabilities >= before.thresholds)
+
+    after = with_traces(spectrum, Known(), sure, TraceSearch(JUDGE, Says(2.0)), SETUP)
+    assert not after.present[0, co]
+    assert after.present[0, [ELEMENTS.index(e) for e in MATRIX]].all()
+
+
 def test_one_threshold_serves_verification_and_judge():
     """Odds over the judge's threshold are odds over the verification's."""
     spectrum, br = spectrum_of(Br=6000), ELEMENTS.index("Br")

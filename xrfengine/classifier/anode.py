@@ -19,6 +19,7 @@ from xrfengine.classifier.fit import (
     guess_setup,
     refine_setup,
     select,
+    standing_out,
 )
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of, with_scatter
 from xrfengine.classifier.fit_solve import Solution, fit_bins
@@ -26,7 +27,7 @@ from xrfengine.cube import Spectrum
 from xrfengine.errors import SettingsError
 from xrfengine.lines import ELEMENTS, INSTRUMENT_ELEMENTS, edge_energy_kev
 
-SEARCH = 4
+SEARCH = 5
 """Part of the keys of instruments kept on disk: raise it when the search may find others."""
 
 ANODES: tuple[str, ...] = ("Rh", "Ag", "Mo", "Pd", "W", "Cu", "Au", "Cr", "Co", "Fe", "Ni")
@@ -43,6 +44,9 @@ _LEAST_RAYLEIGH_Z = 3.0  # nothing scatters inelastically alone
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
 _MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it
+_NEAR_STATED = 0.03
+_CLEAR = 8.0  # standard deviations that a beam's peak stands out by where its energy is stated
+_HALF_PEAK_KEV = 0.06
 _CUT_KV = 40.0  # of tubes whose voltage lies beyond the axis
 _LEAST_AT_END = 30.0
 _RARE_ANODE, _RARE_Z = "Rh", 8.0
@@ -278,11 +282,22 @@ def _is_cut(spectrum: Spectrum) -> bool:
 def beam_energy(spectrum: Spectrum) -> float | None:
     """Energy of the last strong peak, keV: that of the beam, if the beam is monochromatic.
 
-    Strong is a tenth of the highest. What lies above are only sums.
+    Strong is a tenth of the highest. What lies above are only sums. However weak, a peak at the
+    energy that is stated as the voltage is the beam: there the continuum of a tube has ended.
     """
     counts = np.asarray(spectrum.counts, dtype=np.float64)
     energy = spectrum.energy_kev
-    reach = max(int(0.06 / spectrum.calibration.gain_kev), 1)
+    stated = spectrum.instrument.tube_kv
+    if stated is not None:
+        rank = np.where(
+            np.abs(energy - stated) < _NEAR_STATED * stated,
+            standing_out(counts, spectrum.calibration.gain_kev),
+            0.0,
+        )
+        if rank.max() >= _CLEAR:
+            around = np.abs(energy - energy[rank.argmax()]) < _HALF_PEAK_KEV
+            return float((energy[around] * counts[around]).sum() / counts[around].sum())
+    reach = max(int(_HALF_PEAK_KEV / spectrum.calibration.gain_kev), 1)
     smooth = np.convolve(counts, np.full(2 * reach + 1, 1.0 / (2 * reach + 1)), mode="same")
     smooth[energy < 4.0] = 0.0
     strong = np.flatnonzero(smooth > 0.1 * smooth.max())
@@ -302,7 +317,7 @@ def _ends_at(spectrum: Spectrum, beam_kev: float, setup: Setup) -> bool:
     """
     stated = spectrum.instrument.tube_kv
     if stated is not None:
-        return abs(stated - beam_kev) < 0.03 * stated
+        return abs(stated - beam_kev) < _NEAR_STATED * stated
     energy, counts = spectrum.energy_kev, np.asarray(spectrum.counts, dtype=np.float64)
     fwhm = float(setup.detector.fwhm_kev(beam_kev))
     peak = counts[np.abs(energy - beam_kev) < 1.2 * fwhm].sum()

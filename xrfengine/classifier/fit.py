@@ -18,7 +18,7 @@ from xrfengine.lines import ELEMENTS
 MODEL_ERROR = 0.01
 """Relative error of a model that knows the instrument well (1 σ of the local counts)."""
 
-_FILTERS_UM = (0.0, 600.0, 2500.0)
+_FILTERS_UM = (0.0, 600.0, 1200.0, 2500.0)
 _ALL = np.arange(len(ELEMENTS))
 _N_REFINED = 3
 _MOST_PEAKS = 8
@@ -67,7 +67,7 @@ def guess_fwhm(counts: np.ndarray, energy_kev: np.ndarray) -> float:
     the widths are those of a gas detector.
     """
     gain = float(np.diff(energy_kev).mean())
-    clear = _standing_out(counts, gain)
+    clear = standing_out(counts, gain)
     for top_kev in (_HIGHEST_LINE_KEV, _HIGHEST_RAYLEIGH_KEV):
         narrow = _peak_widths(counts, energy_kev, 0.5, clear, _CLEAR, top_kev)
         narrow = narrow[narrow < _WIDEST_SILICON_KEV]
@@ -79,7 +79,7 @@ def guess_fwhm(counts: np.ndarray, energy_kev: np.ndarray) -> float:
     return 0.15
 
 
-def _standing_out(counts: np.ndarray, gain_kev: float) -> np.ndarray:
+def standing_out(counts: np.ndarray, gain_kev: float) -> np.ndarray:
     """By how many standard deviations each channel rises over those 0.4 keV to both sides."""
     reach, half = max(int(0.4 / gain_kev), 2), max(int(0.04 / gain_kev), 0)
     box = np.full(2 * half + 1, 1.0)
@@ -156,7 +156,8 @@ def select(
     """From a set of elements, drop what the fit does not need, then add what it misses.
 
     Weakest first, everything else free at every step: which of two like elements stays is
-    decided by all lines of both, not by which came first.
+    decided by all lines of both, not by which came first. The tube's anode is never added: its
+    lines are there by scatter, which must explain them.
 
     Parameters
     ----------
@@ -178,6 +179,7 @@ def select(
             )
     for _ in range(3):
         outside = np.nan_to_num(solution.outside_z, nan=-1.0)
+        outside[scattered(shapes.setup)] = -1.0
         best = int(outside.argmax())
         if outside[best] < 1.5 * z_keep:
             break
@@ -186,6 +188,11 @@ def select(
             shapes, counts, chosen, model_error=MODEL_ERROR, n_rounds=3, start=solution.model
         )
     return solution
+
+
+def scattered(setup: Setup) -> list[int]:
+    """Indices into ``ELEMENTS`` of what the tube scatters: its anode, where it is known."""
+    return [ELEMENTS.index(setup.anode)] if setup.anode in ELEMENTS else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,6 +315,8 @@ def refine_setup(
     """
     setup = setup or guess_setup(spectrum, anode)
     chosen = _ALL if candidates is None else _indices(candidates)
+    # As an element of the sample it would let a filter pass for one that takes its L lines away.
+    chosen = np.setdiff1d(chosen, scattered(setup))
     for turn in range(_N_REFINED):
         if turn or begun is None:
             solution = select(shapes_of(setup), spectrum.counts, chosen)

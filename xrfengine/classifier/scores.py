@@ -199,7 +199,11 @@ def validation_figures(
     thresholds: np.ndarray,
     elements: tuple[str, ...],
 ) -> dict[str, Any]:
-    """What a card says about simulated spectra held apart; plain numbers, rounded."""
+    """What a card says about simulated spectra held apart; plain numbers, rounded.
+
+    Elements that none is known to hold are left out; the rate of false alarms of one that all are
+    known to hold is None.
+    """
     present = probabilities >= thresholds
     by_element, errors = {}, []
     for index, element in enumerate(elements):
@@ -208,10 +212,11 @@ def validation_figures(
             continue
         error = expected_calibration_error(p, y)
         errors.append(error)
+        absent = present[y == 0, index]
         by_element[element] = {
             "n_present": int((y == 1).sum()),
             "recall": round(float(present[y == 1, index].mean()), 4),
-            "false_alarm_rate": round(float(present[y == 0, index].mean()), 6),
+            "false_alarm_rate": round(float(absent.mean()), 6) if absent.size else None,
             "average_precision": round(average_precision(p, y), 4),
         }
     figures = {k: round(v, 5) for k, v in binary_scores(present, labels).items()}

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrfengine.classifier.calibrated import probability
-from xrfengine.classifier.fit import MODEL_ERROR, refine_setup
+from xrfengine.classifier.fit import MODEL_ERROR, refine_setup, scattered
 from xrfengine.classifier.fit_shapes import Setup, Shapes, shapes_of
 from xrfengine.classifier.fit_solve import Solution, fit_bins
 from xrfengine.classifier.trace_figures import Searched, trace_figures, z_of
@@ -54,6 +54,8 @@ _LIKELY_ODDS = 0.0
 _ADDED_Z, _LEAST_Z = 5.0, 6.5
 """Significance from which an element is taken into the fit, and with which it is a candidate: with
 all others in the fit, too. What is reported the judge says."""
+_HELD_Z = 2.0
+"""What was reported and is less significant than this, once the fit knows the rest, is let go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +94,14 @@ class Traces:
         See :func:`~xrfengine.classifier.trace_figures.trace_figures`.
     z : tuple of float
         Marginal significance of each in the fit that it was found in.
+    lost : tuple of str
+        Of the elements found before, those that the fit has no use for any more.
     """
 
     elements: tuple[str, ...]
     features: np.ndarray
     z: tuple[float, ...]
+    lost: tuple[str, ...] = ()
 
 
 def with_traces(
@@ -111,7 +116,8 @@ def with_traces(
 
     The judge's odds are brought to the verification's scale, so that one threshold serves both.
     Traces of what instruments show by themselves are set apart (``own``). What was reported and the
-    reader, which reads every count, holds for absent is judged like what the search adds.
+    reader, which reads every count, holds for absent is judged like what the search adds; what
+    explains nothing in a fit that knows the rest is not reported any more.
 
     Parameters
     ----------
@@ -133,7 +139,7 @@ def with_traces(
     found = candidates(spectrum, known, setup, reading, cancel)
     cancel.check()
     probabilities, z, own = verified.probabilities.copy(), verified.z.copy(), verified.own.copy()
-    for element in set(present) - set(known):
+    for element in {*present} - {*known} | {*found.lost}:
         column = classifier.elements.index(element)
         below = np.nextafter(np.float32(verified.thresholds[column]), np.float32(0.0))
         probabilities[0, column] = min(probabilities[0, column], below)
@@ -198,6 +204,9 @@ def candidates(
         tuple(e for elements, _ in told for e in elements),
         np.concatenate([features for _, features in told]),
         tuple(look.z(e) for look, (elements, _) in zip(looks, told, strict=True) for e in elements),
+        tuple(
+            e for e in searched.known if e not in INSTRUMENT_ELEMENTS and searched.z(e) < _HELD_Z
+        ),
     )
 
 
@@ -265,6 +274,7 @@ def search(
 def _best(shapes: Shapes, counts: np.ndarray, solution: Solution) -> int | None:
     """The element that is the most significant once in the fit; None if none is enough."""
     outside = np.nan_to_num(solution.outside_z, nan=-1.0)
+    outside[scattered(shapes.setup)] = -1.0
     promising = [int(i) for i in np.argsort(-outside)[:_TRIED] if outside[i] >= _PROMISING_Z]
     tried = []
     for element in promising:
