@@ -40,7 +40,7 @@ peak widths of their own lines, which are those of common elements of samples.""
 _EVERY = np.arange(len(ELEMENTS))
 _LEAST_GAIN = 40.0
 _LEAST_COMPTON_Z = 5.0
-_LEAST_RAYLEIGH_Z = 3.0  # nothing scatters inelastically alone
+_LEAST_RAYLEIGH_Z = 8.0  # nothing scatters inelastically alone
 _PER_ELEMENT = 12.0
 _ARGON_Z = 4.0
 _MOST_ABOVE = 0.1  # of a beam's peak: what sums leave above it

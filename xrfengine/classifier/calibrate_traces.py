@@ -320,8 +320,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--invented",
         type=float,
-        default=0.02,
-        help="elements added to a simulated bright spectrum that nothing shows (default: 0.02)",
+        default=0.04,
+        help="elements added to a simulated bright spectrum that nothing shows (default: 0.04)",
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="end gathering after this")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
